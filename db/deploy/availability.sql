@@ -1,0 +1,389 @@
+-- Deploy parking:availability to pg
+-- requires: reservations
+-- requires: context
+--
+-- What is free is derived from the live reservations, each time anew. A cell of a board is one spot in one time slot of
+-- a lot's local day: past when its slot has ended, booked when a live reservation overlaps what remains of it, else
+-- available. Everything here filters on starts and ends, never on during: see the comment there.
+
+begin;
+
+set local role parking_owner;
+
+create function parking.find_lot(
+    lot    bigint default null,
+    tenant text default 'default'
+)
+    returns table (
+        id          bigint,
+        tenant_slug text,
+        name        text,
+        address     text,
+        time_zone   text,
+        today       date
+    )
+    language plpgsql
+    volatile
+    security definer
+    set search_path = pg_catalog, parking, parking_private, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    return query
+        select l.id, t.slug, l.name, l.address, l.time_zone, (parking.clock() at time zone l.time_zone)::date
+        from parking.lots l
+        join parking.tenants t on t.id = l.tenant_id
+        where l.id = coalesce(find_lot.lot, (
+            select min(o.id)
+            from parking.lots o
+            join parking.tenants p on p.id = o.tenant_id
+            where p.slug = find_lot.tenant
+        ));
+    if not found then
+        perform parking_private.refuse('unknown-lot', case
+            when find_lot.lot is not null then format('There is no lot %s.', find_lot.lot)
+            else format('Tenant %s has no lot.', coalesce(quote_literal(find_lot.tenant), 'null'))
+        end);
+    end if;
+end
+$$;
+
+comment on function parking.find_lot(bigint, text) is
+$$A lot by its number, or a tenant's first one; today is the day that it has there now.
+
+Problems: unknown-lot.
+
+Example:
+    select tenant_slug, name, time_zone from parking.find_lot();
+     tenant_slug |    name     |   time_zone
+    -------------+-------------+---------------
+     default     | Demo Garage | Europe/Berlin
+    (1 row)$$;
+
+grant execute on function parking.find_lot(bigint, text) to parking_service, parking_dba;
+
+
+create function parking_private.slot_label(starts time, ends time)
+    returns text
+    language sql
+    stable
+    return to_char(starts, case when extract(minute from starts) = 0 then 'HH24' else 'HH24:MI' end) || '–'
+        || to_char(ends, case when extract(minute from ends) = 0 then 'HH24' else 'HH24:MI' end);
+
+comment on function parking_private.slot_label(time, time) is 'A time slot as a driver reads it: 08–12, 08:30–09.';
+
+
+create function parking_private.cells(
+    lot bigint,
+    day date,
+    now timestamptz
+)
+    returns table (
+        lot_id          bigint,
+        spot_id         bigint,
+        spot            text,
+        type            text,
+        slot            text,
+        starts          timestamptz,
+        ends            timestamptz,
+        status          text,
+        holder_ids      bigint[],
+        reservation_ids bigint[],
+        changes_at      timestamptz
+    )
+    language sql
+    stable
+begin atomic
+    with place as (
+        select l.tenant_id, l.id, l.time_zone
+        from parking.lots l
+        where l.id = cells.lot
+    ), slots as (
+        select p.tenant_id, p.id as lot_id,
+               parking_private.slot_label(t.starts, t.ends) as label,
+               (cells.day + t.starts) at time zone p.time_zone as starts,
+               (cells.day + (t.ends <= t.starts)::integer + t.ends) at time zone p.time_zone as ends
+        from place p
+        join parking.time_slots t on t.tenant_id = p.tenant_id and t.lot_id = p.id
+    ), live as materialized (
+        select r.spot_id, r.id, r.person_id, r.starts, r.ends
+        from place p
+        join parking.reservations r on r.tenant_id = p.tenant_id and r.lot_id = p.id
+        where r.status = 'active'
+          and r.ends > cells.now
+          -- A slot ends on the next day at the latest, and no reservation is longer than a week.
+          and r.starts < (cells.day + 2)::timestamp at time zone p.time_zone
+          and r.starts > (cells.day - 7)::timestamp at time zone p.time_zone
+    )
+    select s.lot_id, s.id, s.name, s.type, c.label, c.starts, c.ends,
+           case when c.ends <= cells.now then 'past' when count(v.id) > 0 then 'booked' else 'available' end,
+           array_agg(v.person_id order by v.starts, v.id) filter (where v.id is not null),
+           array_agg(v.id order by v.starts, v.id) filter (where v.id is not null),
+           case when c.ends > cells.now then least(c.ends, min(v.ends)) end
+    from slots c
+    join parking.spots s on s.tenant_id = c.tenant_id and s.lot_id = c.lot_id
+    join parking.rows r on r.tenant_id = s.tenant_id and r.id = s.row_id
+    join parking.floors f on f.tenant_id = r.tenant_id and f.id = r.floor_id
+    left join live v on v.spot_id = s.id and v.starts < c.ends and v.ends > greatest(c.starts, cells.now)
+    where s.retired_at is null
+      and c.starts < c.ends  -- the hour that a day in spring lacks may swallow a slot
+    group by f.position, r.position, s.position, s.lot_id, s.id, s.name, s.type, c.label, c.starts, c.ends
+    order by f.position, r.position, s.position, s.id, c.starts;
+end;
+
+comment on function parking_private.cells(bigint, date, timestamptz) is
+    'Every cell of a lot''s local day with its live reservations and their holders, and the moment at which time alone may change it (null: never).';
+
+
+create function parking_private.require_day(day date)
+    returns void
+    language plpgsql
+    stable
+as $$
+begin
+    if day < '2000-01-01' or day > '2199-12-31' then
+        perform parking_private.refuse('day-out-of-range', format('%s is no day of this calendar.', day));
+    end if;
+end
+$$;
+
+comment on function parking_private.require_day(date) is 'Refuse a day for which no board can be made.';
+
+
+create function parking.board(
+    lot   bigint default null,
+    day   date default null,
+    actor bigint default null
+)
+    returns table (
+        lot_id         bigint,
+        spot_id        bigint,
+        spot           text,
+        type           text,
+        slot           text,
+        starts         timestamptz,
+        ends           timestamptz,
+        status         text,
+        reservation_id bigint
+    )
+    language plpgsql
+    volatile
+    security definer
+    set search_path = pg_catalog, parking, parking_private, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_lot record;
+begin
+    select l.id, l.today into strict v_lot from parking.find_lot(board.lot) l;
+    perform parking_private.require_day(board.day);
+    return query
+        select c.lot_id, c.spot_id, c.spot, c.type, c.slot, c.starts, c.ends, c.status,
+               c.reservation_ids[array_position(c.holder_ids, board.actor)]
+        from parking_private.cells(v_lot.id, coalesce(board.day, v_lot.today), parking.clock()) c;
+end
+$$;
+
+comment on function parking.board(bigint, date, bigint) is
+$$A lot's spots and the time slots of one of its local days, each available, booked or past; without a day, today.
+
+With an actor, reservation_id names that person's own live reservation in the cell. Nobody else's is told.
+
+Problems: unknown-lot, day-out-of-range.
+
+Example:
+    select spot, type, slot, status from parking.board(day => current_date + 7) where slot = '08–12';
+      spot  |   type   | slot  |  status
+    --------+----------+-------+-----------
+     Spot 1 | regular  | 08–12 | available
+     Spot 2 | regular  | 08–12 | available
+     Spot 3 | handicap | 08–12 | available
+     Spot 4 | regular  | 08–12 | available
+     Spot 5 | regular  | 08–12 | available
+    (5 rows)$$;
+
+grant execute on function parking.board(bigint, date, bigint) to parking_service, parking_dba;
+
+
+create function parking.watch(
+    lot bigint,
+    day date
+)
+    returns table (
+        lot_id          bigint,
+        spot_id         bigint,
+        spot            text,
+        type            text,
+        slot            text,
+        starts          timestamptz,
+        ends            timestamptz,
+        status          text,
+        holder_ids      bigint[],
+        reservation_ids bigint[],
+        changes_in      interval
+    )
+    language plpgsql
+    volatile
+    security definer
+    set search_path = pg_catalog, parking, parking_private, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_now timestamptz := parking.clock();
+begin
+    perform parking_private.require_day(watch.day);
+    return query
+        select c.lot_id, c.spot_id, c.spot, c.type, c.slot, c.starts, c.ends, c.status,
+               coalesce(c.holder_ids, '{}'), coalesce(c.reservation_ids, '{}'), c.changes_at - v_now
+        from parking_private.cells(watch.lot, watch.day, v_now) c;
+end
+$$;
+
+comment on function parking.watch(bigint, date) is
+$$The board as the live feed needs it: with the holders of each cell, and how long until time alone may change it.
+
+For the service, which shows each driver their own cells and tells nobody else's; holder_ids and reservation_ids go in pairs.
+
+Problems: day-out-of-range.
+
+Example:
+    select spot, slot, status, holder_ids from parking.watch(1, current_date + 7) where spot_id = 3;
+      spot  | slot  |  status   | holder_ids
+    --------+-------+-----------+------------
+     Spot 3 | 08–12 | available | {}
+     Spot 3 | 12–16 | available | {}
+     Spot 3 | 16–20 | available | {}
+    (3 rows)$$;
+
+grant execute on function parking.watch(bigint, date) to parking_service, parking_dba;
+
+
+create function parking.list_spots(
+    lot bigint default null,
+    day date default null
+)
+    returns table (
+        id     bigint,
+        name   text,
+        type   text,
+        status text,
+        slots  jsonb
+    )
+    language plpgsql
+    volatile
+    security definer
+    set search_path = pg_catalog, parking, parking_private, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_now timestamptz := parking.clock();
+    v_lot record;
+begin
+    select l.tenant_id, l.id, l.time_zone into strict v_lot
+    from parking.find_lot(list_spots.lot) f
+    join parking.lots l on l.id = f.id;
+    perform parking_private.require_day(list_spots.day);
+
+    return query
+        with cells as (
+            select c.spot_id, jsonb_agg(jsonb_build_object(
+                    'start_time', parking_private.rfc3339(c.starts, v_lot.time_zone),
+                    'end_time', parking_private.rfc3339(c.ends, v_lot.time_zone),
+                    'status', c.status
+                ) order by c.starts) as slots
+            from parking_private.cells(v_lot.id, list_spots.day, v_now) c
+            where list_spots.day is not null
+            group by c.spot_id
+        )
+        select s.id, s.name, s.type, case when exists (
+                select from parking.reservations r
+                where r.tenant_id = s.tenant_id and r.lot_id = s.lot_id and r.spot_id = s.id and r.status = 'active'
+                  and r.starts <= v_now and r.starts > v_now - interval '7 days' and r.ends > v_now
+            ) then 'booked' else 'available' end,
+            case when list_spots.day is not null then coalesce(c.slots, '[]') end
+        from parking.spots s
+        join parking.rows r on r.tenant_id = s.tenant_id and r.id = s.row_id
+        join parking.floors f on f.tenant_id = r.tenant_id and f.id = r.floor_id
+        left join cells c on c.spot_id = s.id
+        where s.tenant_id = v_lot.tenant_id and s.lot_id = v_lot.id and s.retired_at is null
+        order by f.position, r.position, s.position, s.id;
+end
+$$;
+
+comment on function parking.list_spots(bigint, date) is
+$$A lot's spots, each available or booked at this moment; with a day, also its time slots as JSON, as the REST API shows them.
+
+Problems: unknown-lot, day-out-of-range.
+
+Example:
+    select name, type, jsonb_array_length(slots) as slots from parking.list_spots(day => current_date + 7) where type = 'handicap';
+      name  |   type   | slots
+    --------+----------+-------
+     Spot 3 | handicap |     3
+    (1 row)$$;
+
+grant execute on function parking.list_spots(bigint, date) to parking_service, parking_dba;
+
+
+create function parking.free_spots(
+    starts    timestamptz,
+    ends      timestamptz,
+    lot       bigint default null,
+    spot_type text default null
+)
+    returns table (
+        id   bigint,
+        name text,
+        type text
+    )
+    language plpgsql
+    volatile
+    security definer
+    set search_path = pg_catalog, parking, parking_private, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_now timestamptz := parking.clock();
+    v_lot bigint;
+begin
+    select l.id into strict v_lot from parking.find_lot(free_spots.lot) l;
+    if free_spots.starts is null or free_spots.ends is null then
+        perform parking_private.refuse('period-incomplete', 'A search needs a start and an end.');
+    elsif free_spots.starts >= free_spots.ends then
+        perform parking_private.refuse('period-backwards', 'The end must lie after the start.');
+    end if;
+
+    return query
+        select s.id, s.name, s.type
+        from parking.lots l
+        join parking.spots s on s.tenant_id = l.tenant_id and s.lot_id = l.id
+        join parking.rows w on w.tenant_id = s.tenant_id and w.id = s.row_id
+        join parking.floors f on f.tenant_id = w.tenant_id and f.id = w.floor_id
+        where l.id = v_lot
+          and s.retired_at is null
+          and (free_spots.spot_type is null or s.type = free_spots.spot_type)
+          and not exists (
+            select from parking.reservations r
+            where r.tenant_id = l.tenant_id and r.lot_id = l.id and r.spot_id = s.id and r.status = 'active'
+              and r.starts < free_spots.ends and r.starts > free_spots.starts - interval '7 days'
+              and r.ends > greatest(free_spots.starts, v_now)
+          )
+        order by f.position, w.position, s.position, s.id;
+end
+$$;
+
+comment on function parking.free_spots(timestamptz, timestamptz, bigint, text) is
+$$The spots of a lot that no live reservation holds at any moment of a period; of one type, if one is given.
+
+Problems: unknown-lot, period-incomplete, period-backwards.
+
+Example:
+    select name from parking.free_spots('tomorrow 08:00', 'tomorrow 12:00', spot_type => 'handicap');
+      name
+    --------
+     Spot 3
+    (1 row)$$;
+
+grant execute on function parking.free_spots(timestamptz, timestamptz, bigint, text) to parking_service, parking_dba;
+
+commit;

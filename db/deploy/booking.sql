@@ -1,0 +1,369 @@
+-- Deploy parking:booking to pg
+-- requires: reservations
+-- requires: announcing
+-- requires: signing_in
+--
+-- Lock order: spot, then reservation. book() locks the spot's row, so that requests for one spot queue up: without it,
+-- partly overlapping inserts deadlock on the exclusion constraint. complete() and the stale checker lock reservations
+-- only, and write nothing that refers to a spot.
+--
+-- After a lock each statement sees what was committed before, so everything here is VOLATILE and READ COMMITTED; under a
+-- stricter isolation level the exclusion constraint still refuses what these checks could not see.
+
+begin;
+
+set local role parking_owner;
+
+create function parking_private.release(
+    tenant       bigint,
+    reservations bigint[],
+    now          timestamptz
+)
+    returns setof parking.bookings
+    language plpgsql
+    volatile
+as $$
+declare
+    v_booking parking.bookings;
+begin
+    for v_booking in
+        update parking.reservations r
+        set status = 'completed', ended_at = release.now
+        from parking.spots s, parking.lots l, parking.people p
+        where r.tenant_id = release.tenant
+          and r.id = any (release.reservations)
+          and r.status = 'active'
+          and s.tenant_id = r.tenant_id and s.id = r.spot_id
+          and l.tenant_id = r.tenant_id and l.id = r.lot_id
+          and p.tenant_id = r.tenant_id and p.id = r.person_id
+        returning r.tenant_id, r.id, r.lot_id, r.spot_id, s.name, p.email, r.starts, r.ends, r.status, r.booked_at, r.ended_at,
+            l.time_zone
+    loop
+        raise log 'Auto-released Spot #% (Reservation ID %)', v_booking.spot_id, v_booking.id;
+        perform parking_private.announce(tenant, 'released', v_booking.lot_id, v_booking.spot_id, v_booking.id, null,
+            v_booking.starts, v_booking.ends, now);
+        return next v_booking;
+    end loop;
+end
+$$;
+
+comment on function parking_private.release(bigint, bigint[], timestamptz) is
+    'End these reservations of one tenant, which the caller has locked and found overdue: one LOG entry and one event each.';
+
+
+create function parking_private.judge_period(
+    starts  timestamptz,
+    ends    timestamptz,
+    now     timestamptz,
+    longest interval,
+    horizon interval,
+    zone    text
+)
+    returns void
+    language plpgsql
+    stable
+as $$
+begin
+    if starts is null or ends is null then
+        perform parking_private.refuse('period-incomplete', 'A booking needs a start and an end.');
+    elsif starts >= ends then
+        perform parking_private.refuse('period-backwards', 'The end must lie after the start.');
+    elsif ends <= now then
+        perform parking_private.refuse('period-over', 'This period is already over.');
+    elsif starts < now - longest then
+        perform parking_private.refuse('period-too-early',
+            format('A booking may start on %s at the earliest.', parking_private.local_time(now - longest, zone)));
+    elsif ends > now + horizon then
+        perform parking_private.refuse('period-too-far',
+            format('A booking may end on %s at the latest.', parking_private.local_time(now + horizon, zone)));
+    elsif ends - starts > longest then
+        perform parking_private.refuse('period-too-long',
+            format('A booking here may last %s hours at most.', trim_scale(extract(epoch from longest) / 3600)));
+    end if;
+end
+$$;
+
+comment on function parking_private.judge_period(timestamptz, timestamptz, timestamptz, interval, interval, text) is
+    'Refuse a period that may not be booked now. Infinite times fail here too, as too early or too far.';
+
+
+create function parking.book(
+    actor  bigint,
+    spot   bigint,
+    starts timestamptz,
+    ends   timestamptz
+)
+    returns parking.bookings
+    language plpgsql
+    volatile
+    security definer
+    set search_path = pg_catalog, parking, parking_private, pg_temp
+as $$
+declare
+    v_person  parking.people := parking_private.require_actor(actor);
+    v_place   record;
+    v_now     timestamptz;
+    v_booking parking.bookings;
+begin
+    select s.lot_id, s.id, s.name, l.time_zone,
+           coalesce(l.longest_booking, t.longest_booking) as longest,
+           coalesce(l.booking_horizon, t.booking_horizon) as horizon
+    into v_place
+    from parking.spots s
+    join parking.lots l on l.tenant_id = s.tenant_id and l.id = s.lot_id
+    join parking.tenants t on t.id = s.tenant_id
+    where s.tenant_id = v_person.tenant_id
+      and s.id = book.spot
+      and s.retired_at is null
+    for update of s;
+    if not found then
+        perform parking_private.refuse('unknown-spot', format('There is no spot %s.', coalesce(spot::text, 'without a number')));
+    end if;
+
+    v_now := parking.clock();
+    perform parking_private.judge_period(starts, ends, v_now, v_place.longest, v_place.horizon, v_place.time_zone);
+
+    -- A stale checker that is late must not cost anybody the spot.
+    perform parking_private.release(v_person.tenant_id, array(
+        select r.id
+        from parking.reservations r
+        where r.tenant_id = v_person.tenant_id and r.spot_id = book.spot and r.status = 'active' and r.ends <= v_now
+        order by r.id
+        for update
+    ), v_now);
+
+    if exists (
+        select from parking.reservations r
+        where r.tenant_id = v_person.tenant_id
+          and r.spot_id = book.spot
+          and r.status = 'active'
+          and r.during && tstzrange(book.starts, book.ends)
+    ) then
+        perform parking_private.refuse('spot-taken', format('%s is already taken on %s.',
+            v_place.name, parking_private.local_period(starts, ends, v_place.time_zone)));
+    end if;
+
+    insert into parking.reservations as r (tenant_id, lot_id, spot_id, person_id, starts, ends, booked_at)
+    values (v_person.tenant_id, v_place.lot_id, v_place.id, v_person.id, book.starts, book.ends, v_now)
+    returning r.tenant_id, r.id, r.lot_id, r.spot_id, v_place.name, v_person.email, r.starts, r.ends, r.status, r.booked_at, r.ended_at,
+        v_place.time_zone
+    into v_booking;
+
+    perform parking_private.announce(v_person.tenant_id, 'booked', v_booking.lot_id, v_booking.spot_id, v_booking.id,
+        v_person.id, v_booking.starts, v_booking.ends, v_now);
+    return v_booking;
+end
+$$;
+
+comment on function parking.book(bigint, bigint, timestamptz, timestamptz) is
+$$Book a spot for a person from one moment up to, not including, another; returns the booking.
+
+A period that has begun can be booked while its end lies ahead. Requests for one spot wait for one another.
+Under the spot's lock, bookings of it that are overdue are released first.
+
+Problems: unknown-actor, unknown-spot, spot-taken, period-incomplete, period-backwards, period-over, period-too-early,
+period-too-far, period-too-long.
+
+Example:
+    select spot, driver, ends - starts as period, status
+    from parking.book(parking.find_person('driver1@parking.com'), 1, 'tomorrow 08:00', 'tomorrow 12:00');
+      spot  |       driver        |  period  | status
+    --------+---------------------+----------+--------
+     Spot 1 | driver1@parking.com | 04:00:00 | active
+    (1 row)
+
+    select * from parking.book(parking.find_person('driver2@parking.com'), 1, 'yesterday 08:00', 'yesterday 12:00');
+    ERROR:  This period is already over.
+    DETAIL:  The period is over
+    HINT:  Choose a period whose end lies in the future.$$;
+
+grant execute on function parking.book(bigint, bigint, timestamptz, timestamptz) to parking_service, parking_dba;
+
+
+create function parking.complete(
+    actor       bigint,
+    reservation bigint
+)
+    returns parking.bookings
+    language plpgsql
+    volatile
+    security definer
+    set search_path = pg_catalog, parking, parking_private, pg_temp
+as $$
+declare
+    v_person  parking.people := parking_private.require_actor(actor);
+    v_now     timestamptz;
+    v_booking parking.bookings;
+begin
+    perform from parking.reservations r
+    where r.tenant_id = v_person.tenant_id and r.id = complete.reservation
+    for update;
+
+    v_now := parking.clock();
+    v_booking := parking.find_reservation(actor, reservation);
+    if v_booking.status <> 'active' then
+        perform parking_private.refuse('reservation-not-active',
+            format('Reservation %s of %s ended on %s.', v_booking.id, v_booking.spot,
+                parking_private.local_time(v_booking.ended_at, v_booking.time_zone)));
+    end if;
+
+    update parking.reservations r
+    set status = 'completed', ended_at = v_now
+    where r.tenant_id = v_person.tenant_id and r.id = complete.reservation and r.status = 'active'
+    returning r.status, r.ended_at
+    into strict v_booking.status, v_booking.ended_at;
+
+    perform parking_private.announce(v_person.tenant_id, 'completed', v_booking.lot_id, v_booking.spot_id, v_booking.id,
+        v_person.id, v_booking.starts, v_booking.ends, v_now);
+    return v_booking;
+end
+$$;
+
+comment on function parking.complete(bigint, bigint) is
+$$End one's own reservation, now; its spot is free from this moment.
+
+Problems: unknown-actor, unknown-reservation, not-your-reservation, reservation-not-active.
+
+Example:
+    select c.spot, c.status, c.ended_at <= parking.clock() as ended
+    from parking.book(parking.find_person('driver1@parking.com'), 2, 'tomorrow 08:00', 'tomorrow 12:00') b,
+         parking.complete(parking.find_person('driver1@parking.com'), b.id) c;
+      spot  |  status   | ended
+    --------+-----------+-------
+     Spot 2 | completed | t
+    (1 row)$$;
+
+grant execute on function parking.complete(bigint, bigint) to parking_service, parking_dba;
+
+
+create function parking.find_reservation(
+    actor       bigint,
+    reservation bigint
+)
+    returns parking.bookings
+    language plpgsql
+    volatile
+    security definer
+    set search_path = pg_catalog, parking, parking_private, pg_temp
+as $$
+declare
+    v_person  parking.people := parking_private.require_actor(actor);
+    v_holder  bigint;
+    v_booking parking.bookings;
+begin
+    select r.person_id into v_holder
+    from parking.reservations r
+    where r.tenant_id = v_person.tenant_id and r.id = find_reservation.reservation;
+    if not found then
+        perform parking_private.refuse('unknown-reservation',
+            format('There is no reservation %s.', coalesce(reservation::text, 'without a number')));
+    elsif v_holder <> v_person.id then
+        perform parking_private.refuse('not-your-reservation', format('Reservation %s is another driver''s.', reservation));
+    end if;
+
+    select b.tenant_id, b.id, b.lot_id, b.spot_id, b.spot, b.driver, b.starts, b.ends, b.status, b.booked_at, b.ended_at, b.time_zone
+    into v_booking
+    from parking.bookings b
+    where b.tenant_id = v_person.tenant_id and b.id = find_reservation.reservation;
+    return v_booking;
+end
+$$;
+
+comment on function parking.find_reservation(bigint, bigint) is
+$$One of a person's own reservations.
+
+Problems: unknown-actor, unknown-reservation, not-your-reservation.
+
+Example:
+    select * from parking.find_reservation(parking.find_person('driver1@parking.com'), 123456789);
+    ERROR:  There is no reservation 123456789.
+    DETAIL:  No such reservation
+    HINT:  Check the reservation's number.$$;
+
+grant execute on function parking.find_reservation(bigint, bigint) to parking_service, parking_dba;
+
+
+create function parking.release_stale(at_most integer default 1000)
+    returns setof parking.bookings
+    language plpgsql
+    volatile
+    security definer
+    set search_path = pg_catalog, parking, parking_private, pg_temp
+as $$
+declare
+    v_now    timestamptz := parking.clock();
+    v_left   integer := at_most;
+    v_tenant bigint;
+    v_due    bigint[];
+begin
+    if at_most is null or at_most < 1 or at_most > 100000 then
+        perform parking_private.refuse('not-a-number-of-rows',
+            format('At most %s reservations cannot be released.', coalesce(at_most::text, 'null')));
+    end if;
+    for v_tenant in select t.id from parking.tenants t order by t.id loop
+        v_due := array(
+            select r.id
+            from parking.reservations r
+            where r.tenant_id = v_tenant and r.status = 'active' and r.ends <= v_now
+            order by r.ends
+            limit v_left
+            for update skip locked
+        );
+        return query
+            select b.tenant_id, b.id, b.lot_id, b.spot_id, b.spot, b.driver, b.starts, b.ends, b.status, b.booked_at, b.ended_at,
+                b.time_zone
+            from parking_private.release(v_tenant, v_due, v_now) b;
+        v_left := v_left - cardinality(v_due);
+        exit when v_left = 0;
+    end loop;
+end
+$$;
+
+comment on function parking.release_stale(integer) is
+$$Release up to so many reservations that nobody ended although their time is over, of every tenant; returns them.
+
+Each is one LOG entry, "Auto-released Spot #105 (Reservation ID 882)", and one event of type released. Rows that another
+session has locked are left for the next time.
+
+Problems: not-a-number-of-rows.
+
+Example:
+    select spot, driver, status from parking.release_stale();
+     spot | driver | status
+    ------+--------+--------
+    (0 rows)$$;
+
+grant execute on function parking.release_stale(integer) to parking_dba;
+
+
+-- An invoker procedure without a SET clause: only such a one can commit between its batches.
+create procedure parking.sweep(at_most integer default 1000)
+    language plpgsql
+as $$
+declare
+    c_broom    constant integer := 727565;  -- one sweep at a time; the lock ends with each batch and is taken anew
+    v_released bigint;
+begin
+    loop
+        exit when not pg_try_advisory_xact_lock(c_broom, 0);
+        select count(*) into v_released from parking.release_stale(at_most);
+        commit;
+        exit when v_released < at_most;
+    end loop;
+end
+$$;
+
+comment on procedure parking.sweep(integer) is
+$$The stale checker: release_stale() batch by batch, each in a transaction of its own, until nothing is due.
+
+pg_cron calls it every minute. While another sweep runs, it does nothing.
+
+Problems: not-a-number-of-rows.
+
+Example:
+    call parking.sweep();
+    CALL$$;
+
+grant execute on procedure parking.sweep(integer) to parking_dba;
+
+commit;

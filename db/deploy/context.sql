@@ -1,0 +1,147 @@
+-- Deploy parking:context to pg
+-- requires: core
+--
+-- The ground that every function stands on.
+--
+-- Time comes from clock() and from nowhere else, so that expiry can be tested without sleeping. A function asks it
+-- once, after its last lock: a request is judged by the time at which it got its turn.
+--
+-- A refusal is part of the interface. refuse() raises SQLSTATE PKnnn, nnn being the HTTP status; the constraint name is
+-- the problem's slug, MESSAGE says what is the matter this time, DETAIL is the problem's constant title, HINT the remedy.
+-- psql prints these, the REST API and the page pass them on; nobody matches on their text. problems() is the list.
+
+begin;
+
+set local role parking_owner;
+
+create function parking.clock()
+    returns timestamptz
+    language sql
+    volatile
+    security definer
+    set search_path = pg_catalog, parking, parking_private, pg_temp
+begin atomic
+    select clock_timestamp() + c.shift from parking_private.clock_shift c;
+end;
+
+comment on function parking.clock() is
+$$The time that every rule goes by: the real time, plus a shift that only the owner can set.
+
+Example:
+    select parking.clock() - clock_timestamp() < interval '1 second' as right_on_time;
+     right_on_time
+    ---------------
+     t
+    (1 row)$$;
+
+grant execute on function parking.clock() to parking_service, parking_dba;
+
+
+create function parking.problems()
+    returns table (
+        slug   text,
+        status integer,
+        title  text,
+        remedy text
+    )
+    language sql
+    immutable
+    security definer
+    set search_path = pg_catalog, parking, parking_private, pg_temp
+begin atomic
+    values
+        ('unknown-actor',          401, 'Nobody is signed in',                 'Sign in again.'),
+        ('wrong-credentials',      401, 'Wrong e-mail or password',            'Check both and try again.'),
+        ('not-your-reservation',   403, 'Another driver''s reservation',       'Only the driver who booked can see or end a reservation.'),
+        ('unknown-function',       404, 'No such function',                    'select * from parking.help() lists them all.'),
+        ('unknown-lot',            404, 'No such lot',                         'Check the lot''s number.'),
+        ('unknown-person',         404, 'No such person',                      'Check the e-mail and the tenant.'),
+        ('unknown-reservation',    404, 'No such reservation',                 'Check the reservation''s number.'),
+        ('unknown-spot',           404, 'No such spot',                        'Choose a spot from the list of spots.'),
+        ('reservation-not-active', 409, 'The reservation has already ended',   'Nothing is left to do; book again if you need the spot.'),
+        ('spot-taken',             409, 'The spot is taken',                   'Choose another spot or another time.'),
+        ('day-out-of-range',       422, 'A day beyond the calendar',           'Choose a day between the years 2000 and 2199.'),
+        ('not-a-number-of-rows',   422, 'Not a number of rows',                'Give a number from 1 to 100000.'),
+        ('period-backwards',       422, 'The period ends before it starts',    'Give an end that lies after the start.'),
+        ('period-incomplete',      422, 'The period lacks an end or a start',  'Give both times.'),
+        ('period-over',            422, 'The period is over',                  'Choose a period whose end lies in the future.'),
+        ('period-too-early',       422, 'The period starts too far back',      'Start now or later.'),
+        ('period-too-far',         422, 'The period lies too far ahead',       'Choose an earlier day.'),
+        ('period-too-long',        422, 'The period is too long',              'Book a shorter period.');
+end;
+
+comment on function parking.problems() is
+$$Everything that a function may refuse with: slug, HTTP status, constant title, remedy.
+
+Example:
+    select status, title, remedy from parking.problems() where slug = 'spot-taken';
+     status |       title       |                remedy
+    --------+-------------------+--------------------------------------
+        409 | The spot is taken | Choose another spot or another time.
+    (1 row)$$;
+
+grant execute on function parking.problems() to parking_service, parking_dba;
+
+
+create function parking_private.refuse(slug text, message text)
+    returns void
+    language plpgsql
+    volatile
+as $$
+declare
+    v_problem record;
+begin
+    select p.status, p.title, p.remedy into strict v_problem
+    from parking.problems() p
+    where p.slug = refuse.slug;
+
+    raise exception using
+        errcode = 'PK' || v_problem.status,
+        constraint = refuse.slug,
+        message = refuse.message,
+        detail = v_problem.title,
+        hint = v_problem.remedy;
+end
+$$;
+
+comment on function parking_private.refuse(text, text) is 'Raise a problem of parking.problems() with this occurrence''s message.';
+
+
+create function parking_private.local_time(moment timestamptz, zone text)
+    returns text
+    language sql
+    stable
+    return to_char(moment at time zone zone, 'FMDay FMDD FMMonth, HH24:MI');
+
+comment on function parking_private.local_time(timestamptz, text) is 'A moment as a driver in that time zone reads it: Friday 20 November, 08:00.';
+
+
+create function parking_private.local_period(starts timestamptz, ends timestamptz, zone text)
+    returns text
+    language sql
+    stable
+    return parking_private.local_time(starts, zone) || '–' || case
+        when (starts at time zone zone)::date = (ends at time zone zone)::date then to_char(ends at time zone zone, 'HH24:MI')
+        else parking_private.local_time(ends, zone)
+    end;
+
+comment on function parking_private.local_period(timestamptz, timestamptz, text) is 'A period as a driver in that time zone reads it: Friday 20 November, 08:00–12:00.';
+
+
+create function parking_private.rfc3339(moment timestamptz, zone text)
+    returns text
+    language sql
+    stable
+begin atomic
+    select to_char(l.local, 'YYYY-MM-DD"T"HH24:MI:SS')
+        || case when l.shift < interval '0' then '-' else '+' end
+        || to_char(case when l.shift < interval '0' then -l.shift else l.shift end, 'HH24:MI')
+    from (
+        select moment at time zone zone as local,
+               (moment at time zone zone) - (moment at time zone 'UTC') as shift
+    ) l;
+end;
+
+comment on function parking_private.rfc3339(timestamptz, text) is 'A moment with the offset that the time zone has then: 2026-11-20T08:00:00+01:00 (RFC 3339).';
+
+commit;

@@ -1,0 +1,34 @@
+-- Deploy parking:core to pg
+-- requires: roles
+
+begin;
+
+create schema parking authorization parking_owner;
+create schema parking_private authorization parking_owner;
+create schema extensions authorization parking_owner;
+
+comment on schema parking is 'What one may look at and call: \df parking.* is the API, select * from parking.help() its manual.';
+comment on schema parking_private is 'Helpers of the functions in parking; nobody calls them from outside.';
+comment on schema extensions is 'Other people''s functions, kept out of the way: btree_gist alone brings 188.';
+
+create extension if not exists btree_gist with schema extensions;
+create extension if not exists pgcrypto with schema extensions;
+
+grant usage on schema parking to parking_service, parking_dba;
+
+-- Without "in schema": limited to a schema, this revocation would do nothing.
+alter default privileges for role parking_owner revoke execute on functions from public;
+
+set local role parking_owner;
+
+create table parking_private.clock_shift (
+    one   boolean  primary key default true check (one),
+    shift interval not null default '0'
+);
+
+comment on table parking_private.clock_shift is
+    'How far parking.clock() is ahead of the real time: zero, except in tests of expiry and of slots.';
+
+insert into parking_private.clock_shift default values;
+
+commit;

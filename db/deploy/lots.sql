@@ -1,0 +1,136 @@
+-- Deploy parking:lots to pg
+-- requires: tenants
+--
+-- lot > floor > row > spot. Each level repeats its lot, and each foreign key contains it, so that a spot cannot hang
+-- under another lot's row, nor a reservation name a spot of another lot.
+
+begin;
+
+set local role parking_owner;
+
+create table parking.lots (
+    tenant_id       bigint           not null references parking.tenants (id),
+    id              bigint           generated always as identity,
+    name            text             not null check (length(name) between 1 and 200),
+    address         text             not null default '' check (length(address) <= 500),
+    time_zone       text             not null,
+    latitude        double precision check (latitude between -90 and 90),
+    longitude       double precision check (longitude between -180 and 180),
+    longest_booking interval,
+    booking_horizon interval,
+    created_at      timestamptz      not null default parking.clock(),
+
+    primary key (tenant_id, id),
+    constraint time_zone_looks_like_iana check (time_zone ~ '^[A-Z][A-Za-z_]+(/[A-Za-z0-9_+-]+)*$'),
+    constraint time_zone_is_known check ((timestamptz '2026-01-01 00:00+00' at time zone time_zone) is not null),
+    constraint longest_booking_is_at_most_a_week check (longest_booking > '0' and longest_booking <= '7 days'),
+    constraint booking_horizon_is_at_most_ten_years check (booking_horizon > '0' and booking_horizon <= '3650 days'),
+    constraint position_has_both_coordinates check ((latitude is null) = (longitude is null))
+);
+
+comment on table parking.lots is 'A place to park. Its slots, its "today" and its peak hour go by its own time zone.';
+comment on column parking.lots.time_zone is 'IANA name, such as Europe/Berlin.';
+comment on column parking.lots.latitude is 'Degrees north, WGS 84.';
+comment on column parking.lots.longitude is 'Degrees east, WGS 84.';
+comment on column parking.lots.longest_booking is 'How long one booking may be; null: as the tenant has it.';
+comment on column parking.lots.booking_horizon is 'How far ahead a booking may end; null: as the tenant has it.';
+
+-- An address in the browser names a lot by id alone; the tenant follows from it.
+create index lots_by_id on parking.lots (id);
+
+
+create table parking.floors (
+    tenant_id bigint  not null,
+    lot_id    bigint  not null,
+    id        bigint  generated always as identity,
+    name      text    not null check (length(name) between 1 and 200),
+    position  integer not null,
+
+    primary key (tenant_id, id),
+    unique (tenant_id, lot_id, id),
+    constraint floor_has_its_place unique (tenant_id, lot_id, position) deferrable,
+    foreign key (tenant_id, lot_id) references parking.lots (tenant_id, id)
+);
+
+comment on table parking.floors is 'A floor of a lot.';
+comment on column parking.floors.position is 'Order within the lot, from the bottom.';
+
+
+create table parking.rows (
+    tenant_id bigint  not null,
+    lot_id    bigint  not null,
+    floor_id  bigint  not null,
+    id        bigint  generated always as identity,
+    name      text    not null check (length(name) between 1 and 200),
+    position  integer not null,
+
+    primary key (tenant_id, id),
+    unique (tenant_id, lot_id, id),
+    constraint row_has_its_place unique (tenant_id, floor_id, position) deferrable,
+    foreign key (tenant_id, lot_id, floor_id) references parking.floors (tenant_id, lot_id, id)
+);
+
+comment on table parking.rows is 'A row of spots on a floor.';
+comment on column parking.rows.position is 'Order within the floor.';
+
+
+create table parking.spots (
+    tenant_id  bigint      not null,
+    lot_id     bigint      not null,
+    row_id     bigint      not null,
+    id         bigint      generated always as identity,
+    name       text        not null check (length(name) between 1 and 200),
+    type       text        not null default 'regular' check (type in ('regular', 'handicap', 'compact', 'ev')),
+    position   integer     not null,
+    retired_at timestamptz,
+
+    primary key (tenant_id, id),
+    unique (tenant_id, lot_id, id),
+    constraint spot_has_its_place unique (tenant_id, row_id, position) deferrable,
+    foreign key (tenant_id, lot_id, row_id) references parking.rows (tenant_id, lot_id, id)
+);
+
+comment on table parking.spots is
+    'Room for one vehicle. Whether it is free is nowhere stored: it is, while no live reservation overlaps.';
+comment on column parking.spots.position is 'Order within the row.';
+comment on column parking.spots.retired_at is 'Since when it cannot be booked any more; a spot with history is never deleted.';
+
+
+create table parking.time_slots (
+    tenant_id bigint not null,
+    lot_id    bigint not null,
+    starts    time   not null,
+    ends      time   not null,
+
+    primary key (tenant_id, lot_id, starts),
+    constraint slot_is_not_empty check (starts <> ends),
+    foreign key (tenant_id, lot_id) references parking.lots (tenant_id, id)
+);
+
+comment on table parking.time_slots is
+    'The periods that the page offers on every day, by the lot''s wall clock. One that ends at or before its start ends on the next day.';
+
+
+create view parking.places with (security_barrier) as
+select
+    s.id        as spot_id,
+    s.name      as spot,
+    s.type,
+    r.name      as "row",
+    f.name      as floor,
+    l.id        as lot_id,
+    l.name      as lot,
+    l.time_zone,
+    t.slug      as tenant,
+    s.retired_at
+from parking.spots s
+join parking.rows r on r.tenant_id = s.tenant_id and r.id = s.row_id
+join parking.floors f on f.tenant_id = r.tenant_id and f.id = r.floor_id
+join parking.lots l on l.tenant_id = s.tenant_id and l.id = s.lot_id
+join parking.tenants t on t.id = s.tenant_id;
+
+comment on view parking.places is 'Every spot with the row, floor, lot and tenant that it lies in; for DBAs.';
+
+grant select on parking.places to parking_dba;
+
+commit;

@@ -1,0 +1,33 @@
+-- Deploy parking:roles to pg
+--
+-- Roles belong to the cluster, not to the database, so a second parking database in the same cluster finds them there.
+
+begin;
+
+do $$
+begin
+    if not exists (select from pg_roles where rolname = 'parking_owner') then
+        create role parking_owner nologin;
+    end if;
+    if not exists (select from pg_roles where rolname = 'parking_service') then
+        create role parking_service login;
+    end if;
+    if not exists (select from pg_roles where rolname = 'parking_dba') then
+        create role parking_dba nologin;
+    end if;
+end
+$$;
+
+comment on role parking_owner is 'Owns every object of the parking system; nobody signs in as it.';
+comment on role parking_service is 'The web service: executes the API functions, touches no table.';
+comment on role parking_dba is 'A group for people: every API function and the read-only views, no table.';
+
+-- A spot's row held by a forgotten psql must not keep a web request waiting for long.
+alter role parking_service set lock_timeout = '2s';
+alter role parking_service set statement_timeout = '5s';
+alter role parking_service set idle_in_transaction_session_timeout = '10s';
+-- Passwords are parameters; they must not reach the log with a failing statement.
+alter role parking_service set log_parameter_max_length = 0;
+alter role parking_service set log_parameter_max_length_on_error = 0;
+
+commit;

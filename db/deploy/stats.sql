@@ -1,0 +1,75 @@
+-- Deploy parking:stats to pg
+-- requires: availability
+
+begin;
+
+set local role parking_owner;
+
+create function parking.stats(lot bigint default null)
+    returns table (
+        lot_id              bigint,
+        time_zone           text,
+        peak_hour           integer,
+        total_reservations  bigint,
+        active_reservations bigint,
+        spots               bigint,
+        available_now       bigint
+    )
+    language plpgsql
+    volatile
+    security definer
+    set search_path = pg_catalog, parking, parking_private, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_now timestamptz := parking.clock();
+    v_lot record;
+begin
+    select l.tenant_id, l.id, l.time_zone into strict v_lot
+    from parking.find_lot(stats.lot) f
+    join parking.lots l on l.id = f.id;
+
+    return query
+        with held as (
+            -- A reservation that was ended early held its spot until then.
+            select r.id, r.status, r.starts, r.ends, least(r.ends, r.ended_at) as until
+            from parking.reservations r
+            where r.tenant_id = v_lot.tenant_id and r.lot_id = v_lot.id
+        ), hours as (
+            -- Steps of real hours: on the day with 25, hour 2 counts twice, on the one with 23 not at all.
+            select extract(hour from g.moment at time zone v_lot.time_zone)::integer as hour, count(*) as cars
+            from held h
+            cross join lateral generate_series(
+                date_trunc('hour', h.starts, v_lot.time_zone), h.until - interval '1 microsecond', interval '1 hour'
+            ) g(moment)
+            where h.starts < h.until
+            group by 1
+        )
+        select v_lot.id, v_lot.time_zone,
+            (select h.hour from hours h order by h.cars desc, h.hour limit 1),
+            (select count(*) from held),
+            (select count(*) from held h where h.status = 'active' and h.ends > v_now),
+            count(*),
+            count(*) filter (where s.status = 'available')
+        from parking.list_spots(v_lot.id) s;
+end
+$$;
+
+comment on function parking.stats(bigint) is
+$$How a lot is used: its reservations ever and the live ones, its spots and how many are free at this moment, and the peak hour.
+
+The peak hour is the local hour of the day, 0 to 23, in which most reservations held a spot, the earliest of several;
+null while there is none.
+
+Problems: unknown-lot.
+
+Example:
+    select peak_hour, total_reservations, active_reservations, spots from parking.stats();
+     peak_hour | total_reservations | active_reservations | spots
+    -----------+--------------------+---------------------+-------
+               |                  0 |                   0 |     5
+    (1 row)$$;
+
+grant execute on function parking.stats(bigint) to parking_service, parking_dba;
+
+commit;

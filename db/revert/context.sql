@@ -1,0 +1,12 @@
+-- Revert parking:context from pg
+
+begin;
+
+drop function parking_private.rfc3339(timestamptz, text);
+drop function parking_private.local_period(timestamptz, timestamptz, text);
+drop function parking_private.local_time(timestamptz, text);
+drop function parking_private.refuse(text, text);
+drop function parking.problems();
+drop function parking.clock();
+
+commit;

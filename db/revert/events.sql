@@ -1,0 +1,8 @@
+-- Revert parking:events from pg
+
+begin;
+
+drop view parking.history;
+drop table parking.events;
+
+commit;

@@ -1,0 +1,12 @@
+-- Revert parking:lots from pg
+
+begin;
+
+drop view parking.places;
+drop table parking.time_slots;
+drop table parking.spots;
+drop table parking.rows;
+drop table parking.floors;
+drop table parking.lots;
+
+commit;

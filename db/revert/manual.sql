@@ -1,0 +1,7 @@
+-- Revert parking:manual from pg
+
+begin;
+
+drop function parking.help(text);
+
+commit;

@@ -1,0 +1,7 @@
+-- Revert parking:people from pg
+
+begin;
+
+drop table parking.people;
+
+commit;

@@ -1,0 +1,8 @@
+-- Revert parking:reservations from pg
+
+begin;
+
+drop view parking.bookings;
+drop table parking.reservations;
+
+commit;

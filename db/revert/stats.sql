@@ -1,0 +1,7 @@
+-- Revert parking:stats from pg
+
+begin;
+
+drop function parking.stats(bigint);
+
+commit;

@@ -1,0 +1,7 @@
+-- Revert parking:tenants from pg
+
+begin;
+
+drop table parking.tenants;
+
+commit;

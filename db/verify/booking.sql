@@ -1,0 +1,54 @@
+-- Verify parking:booking on pg
+
+begin;
+
+do $$
+declare
+    v_now    timestamptz := parking.clock();
+    v_one    parking.bookings;
+begin
+    insert into parking.tenants (id, slug, name) overriding system value values (-1, 'verify', 'Verify');
+    insert into parking.people (tenant_id, id, email, display_name) overriding system value
+    values (-1, -1, 'a@verify.example', 'A'), (-1, -2, 'b@verify.example', 'B');
+    insert into parking.lots (tenant_id, id, name, time_zone) overriding system value values (-1, -1, 'One', 'UTC');
+    insert into parking.floors (tenant_id, lot_id, id, name, position) overriding system value values (-1, -1, -1, 'Ground', 1);
+    insert into parking.rows (tenant_id, lot_id, floor_id, id, name, position) overriding system value values (-1, -1, -1, -1, 'A', 1);
+    insert into parking.spots (tenant_id, lot_id, row_id, id, name, position) overriding system value values (-1, -1, -1, -1, '1', 1);
+
+    v_one := parking.book(-1, -1, v_now + interval '1 hour', v_now + interval '2 hours');
+    assert v_one.status = 'active' and v_one.driver = 'a@verify.example';
+    begin
+        perform parking.book(-2, -1, v_now + interval '90 minutes', v_now + interval '3 hours');
+        assert false, 'an overlap must be refused';
+    exception when sqlstate 'PK409' then
+        null;  -- as it should be
+    end;
+    begin
+        perform parking.complete(-2, v_one.id);
+        assert false, 'another driver''s reservation must be refused';
+    exception when sqlstate 'PK403' then
+        null;  -- as it should be
+    end;
+    assert (parking.complete(-1, v_one.id)).status = 'completed';
+    assert (parking.find_reservation(-1, v_one.id)).ended_at is not null;
+    assert (parking.book(-2, -1, v_now + interval '90 minutes', v_now + interval '3 hours')).status = 'active',
+        'a completed reservation holds nothing';
+
+    assert (select count(*) from parking.release_stale() where lot_id = -1) = 0, 'nothing is overdue';
+    update parking.reservations set starts = v_now - interval '2 hours', ends = v_now - interval '1 hour'
+    where tenant_id = -1 and status = 'active';
+    assert (select count(*) from parking.release_stale() where lot_id = -1) = 1, 'what is overdue is released';
+    assert (select array_agg(type order by id) = '{booked,completed,booked,released}' from parking.events where tenant_id = -1),
+        'every change has its event';
+
+    assert (select not prosecdef and proconfig is null from pg_proc where oid = 'parking.sweep(integer)'::regprocedure),
+        'a sweep that is a definer or has a SET clause cannot commit';
+    assert has_function_privilege('parking_service', 'parking.book(bigint, bigint, timestamptz, timestamptz)', 'execute');
+    assert has_function_privilege('parking_service', 'parking.complete(bigint, bigint)', 'execute');
+    assert has_function_privilege('parking_dba', 'parking.release_stale(integer)', 'execute');
+    assert not has_function_privilege('parking_service', 'parking.release_stale(integer)', 'execute');
+    assert not has_function_privilege('parking_dba', 'parking_private.release(bigint, bigint[], timestamptz)', 'execute');
+end
+$$;
+
+rollback;

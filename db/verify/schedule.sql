@@ -1,0 +1,25 @@
+-- Verify parking:schedule on pg
+
+select coalesce(current_setting('cron.database_name', true), '') as cron_home,
+       current_setting('cron.database_name', true) is not null as has_cron,
+       current_database() as this_database
+\gset
+
+-- What the job calls must exist, with or without pg_cron.
+select 'parking.sweep(integer)'::regprocedure \g /dev/null
+
+\if :has_cron
+    \connect :"cron_home"
+    select set_config('parking.verify', :'this_database', false) \g /dev/null
+    do $$
+    begin
+        assert (select count(*) = 1 from cron.job j
+                where j.jobname = 'parking sweep of ' || current_setting('parking.verify')
+                  and j.database = current_setting('parking.verify')
+                  and j.schedule = '* * * * *' and j.command = 'call parking.sweep()' and j.active),
+            'pg_cron sweeps this database every minute';
+        assert (select count(*) = 1 from cron.job j where j.jobname = 'parking tidy of ' || current_setting('parking.verify')),
+            'pg_cron tidies its history';
+    end
+    $$;
+\endif
