@@ -103,6 +103,7 @@ declare
     v_person  parking.people := parking_private.require_actor(actor);
     v_place   record;
     v_now     timestamptz;
+    v_overdue bigint[];
     v_booking parking.bookings;
 begin
     select s.lot_id, s.id, s.name, l.time_zone,
@@ -124,13 +125,16 @@ begin
     perform parking_private.judge_period(starts, ends, v_now, v_place.longest, v_place.horizon, v_place.time_zone);
 
     -- A stale checker that is late must not cost anybody the spot.
-    perform parking_private.release(v_person.tenant_id, array(
+    v_overdue := array(
         select r.id
         from parking.reservations r
         where r.tenant_id = v_person.tenant_id and r.spot_id = book.spot and r.status = 'active' and r.ends <= v_now
         order by r.id
         for update
-    ), v_now);
+    );
+    if v_overdue <> '{}' then
+        perform parking_private.release(v_person.tenant_id, v_overdue, v_now);
+    end if;
 
     if exists (
         select from parking.reservations r
@@ -309,6 +313,7 @@ begin
             limit v_left
             for update skip locked
         );
+        continue when v_due = '{}';
         return query
             select b.tenant_id, b.id, b.lot_id, b.spot_id, b.spot, b.driver, b.starts, b.ends, b.status, b.booked_at, b.ended_at,
                 b.time_zone
@@ -362,7 +367,11 @@ Problems: not-a-number-of-rows.
 
 Example:
     call parking.sweep();
-    CALL$$;
+    select count(*) as overdue from parking.bookings where status = 'active' and ends <= parking.clock();
+     overdue
+    ---------
+           0
+    (1 row)$$;
 
 grant execute on procedure parking.sweep(integer) to parking_dba;
 

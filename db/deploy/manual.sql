@@ -41,8 +41,8 @@ Problems: unknown-function.
 
 Example:
     select call from parking.help('complete');
-                       call
-    -------------------------------------------
+                        call
+    --------------------------------------------
      complete(actor bigint, reservation bigint)
     (1 row)$$;
 
