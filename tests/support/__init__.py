@@ -1,0 +1,27 @@
+"""Clusters, databases, services and browsers for the tests; everything here is the real thing, nothing is mocked."""
+
+from tests.support.browser import chromium_executable
+from tests.support.cluster import ROOT, Cluster, CommandFailed, run, temporary_cluster
+from tests.support.database import Database, deploy, new_database, psql, sqitch, template_database
+from tests.support.service import DRIVER_1, DRIVER_2, PASSWORD, Service, free_port, sign_in
+
+__all__ = [
+    "DRIVER_1",
+    "DRIVER_2",
+    "PASSWORD",
+    "ROOT",
+    "Cluster",
+    "CommandFailed",
+    "Database",
+    "Service",
+    "chromium_executable",
+    "deploy",
+    "free_port",
+    "new_database",
+    "psql",
+    "run",
+    "sign_in",
+    "sqitch",
+    "template_database",
+    "temporary_cluster",
+]

@@ -1,0 +1,121 @@
+"""Databases: one migrated template, cloned for each test, and freshly deployed ones for what a clone cannot show."""
+
+import fcntl
+import hashlib
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+import asyncpg
+
+from tests.support.cluster import DATA, ROOT, Cluster, run
+
+LOGINS = {"parking_dba": "dba"}
+"""Groups cannot log in; these people of theirs can. `make up` creates the same."""
+
+KEPT_TEMPLATES = 3
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database of a running cluster."""
+
+    cluster: Cluster
+    name: str
+
+    def url(self, role: str = "parking_service") -> str:
+        """A connection URL over the cluster's Unix socket."""
+        environ = self.cluster.environ
+        where = urlencode({"host": environ["PGHOST"], "port": environ["PGPORT"]}, safe="/")
+        return f"postgresql://{LOGINS.get(role, role)}@/{self.name}?{where}"
+
+    async def connect(self, role: str = "parking_service", **options: str) -> asyncpg.Connection:
+        """A connection of its own as `role`; the caller closes it. `options` are server settings."""
+        return await asyncpg.connect(self.url(role), server_settings=options or None)
+
+    def psql(self, sql: str, *, role: str = "postgres") -> str:
+        """Bare rows, columns parted by `|`: for a quick look or change."""
+        return self.cluster.psql(sql, database=self.name, role=LOGINS.get(role, role))
+
+
+def psql(database: Database, role: str, script: str, *, check: bool = True) -> str:
+    """What the real psql prints for `script`, errors included, as a person would see it.
+
+    It stops at the first error, and raises `CommandFailed` then unless `check` is False.
+    """
+    user = LOGINS.get(role, role)
+    words = ("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-U", user, "-d", database.name)
+    return run(*words, environ=database.cluster.environ, stdin=script, check=check)
+
+
+def sqitch(database: Database, *arguments: str, check: bool = True) -> str:
+    """`sqitch <arguments>` on this database as the superuser; its output."""
+    words = [arguments[0], f"db:pg:{database.name}", *arguments[1:]]
+    who = {"SQITCH_FULLNAME": "The tests", "SQITCH_EMAIL": "tests@localhost"}
+    return run("sqitch", *words, environ={**database.cluster.environ, **who}, check=check)
+
+
+def deploy(database: Database) -> str:
+    """Deploy every change, verify it, seed the demo and create the login `dba`, as `make up` does; sqitch's output."""
+    return run(ROOT / "db" / "migrate", "--demo", database.name, environ=database.cluster.environ)
+
+
+@contextmanager
+def new_database(cluster: Cluster, *, template: str = "template1") -> Iterator[Database]:
+    """A new database with a name of its own, dropped in the end with its jobs and whoever is still connected."""
+    database = Database(cluster, f"t_{secrets.token_hex(5)}")
+    cluster.psql(f"create database {database.name} template {template}")
+    try:
+        yield database
+    finally:
+        if cluster.running:
+            unschedule(database)
+            cluster.psql(f"drop database if exists {database.name} with (force)")
+
+
+def unschedule(database: Database) -> None:
+    """Remove the database's jobs, where the cluster's pg_cron has any."""
+    cluster = database.cluster
+    home = cluster.psql("select current_setting('cron.database_name', true)")
+    if home and cluster.psql("select to_regclass('cron.job')", database=home):
+        mine = f"database = '{database.name}' or jobname like '% of {database.name}'"
+        cluster.psql(f"select cron.unschedule(jobid) from cron.job where {mine}", database=home)
+
+
+def template_database(cluster: Cluster) -> str:
+    """The name of the migrated and seeded template for the migrations as they are now; made when it is missing.
+
+    Its pg_cron job is unscheduled, so that nobody is ever connected to it and `create database ... template` works.
+    """
+    name = f"template_{fingerprint()}"
+    with (DATA / "template.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not cluster.psql(f"select 1 from pg_database where datname = '{name}'"):
+            with new_database(cluster) as database:
+                deploy(database)
+                unschedule(database)
+                # A minute may have begun meanwhile, and the job with it.
+                cluster.psql(f"""
+                    select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '{database.name}';
+                    alter database {database.name} rename to {name}""")
+            drop_old_templates(cluster)
+    return name
+
+
+def drop_old_templates(cluster: Cluster) -> None:
+    """Keep the newest few, for suites that started before the last change of the migrations."""
+    old = cluster.psql(f"""
+        select datname from pg_database where datname like 'template\\_%' order by oid desc offset {KEPT_TEMPLATES}""")
+    for name in old.split():
+        cluster.psql(f"drop database {name} with (force)")
+
+
+def fingerprint() -> str:
+    """Names the migrations by their content."""
+    digest = hashlib.sha256()
+    scripts = (path for folder in ("deploy", "revert", "verify") for path in (ROOT / "db" / folder).glob("*.sql"))
+    for path in sorted([*scripts, ROOT / "sqitch.plan", ROOT / "sqitch.conf"]):
+        digest.update(f"{path.relative_to(ROOT)}\0{path.stat().st_size}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]

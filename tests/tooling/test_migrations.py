@@ -1,0 +1,81 @@
+"""sqitch's three scripts of a change are true: deploy makes it, verify notices its absence, revert removes it."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support import ROOT, Cluster, CommandFailed, Database, deploy, new_database, run, sqitch, temporary_cluster
+
+
+@pytest.fixture
+def bare_cluster() -> Iterator[Cluster]:
+    """Nobody has deployed here yet, so the roles, which belong to the cluster, are missing too."""
+    with temporary_cluster("--cron-database", "postgres") as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def bare_database(bare_cluster: Cluster) -> Iterator[Database]:
+    with new_database(bare_cluster) as database:
+        yield database
+
+
+def test_deploy_revert_and_deploy_again_give_the_same_schema(bare_database: Database) -> None:
+    nothing = dump(bare_database)
+    sqitch(bare_database, "deploy", "--verify")
+    first = dump(bare_database)
+    assert "parking.book(" in first
+    sqitch(bare_database, "verify")
+    sqitch(bare_database, "revert", "-y")
+    assert dump(bare_database) == nothing
+    sqitch(bare_database, "deploy", "--verify")
+    assert dump(bare_database) == first
+
+
+def test_each_verify_script_fails_one_change_too_early(bare_database: Database) -> None:
+    too_kind = []
+    for change in planned_changes():
+        try:
+            verify(bare_database, change)
+            too_kind.append(change)
+        except CommandFailed:
+            pass
+        sqitch(bare_database, "deploy", "--verify", "--to", change)
+    assert not too_kind
+    assert sqitch(bare_database, "status").rstrip().endswith("Nothing to deploy (up-to-date)")
+
+
+def test_deploying_without_pg_cron_works_and_says_so(cluster_without_cron: Cluster) -> None:
+    with new_database(cluster_without_cron) as database:
+        output = deploy(database)
+        assert re.search(r"WARNING: .*pg_cron", output)
+        database.psql("call parking.sweep()", role="parking_dba")
+        sqitch(database, "verify")
+        sqitch(database, "revert", "-y")
+
+
+def planned_changes() -> list[str]:
+    """The plan's changes, in order."""
+    plan = (ROOT / "sqitch.plan").read_text()
+    changes = re.findall(r"^([a-z]\w*)(?: \[.*?\])? \d{4}-", plan, re.MULTILINE)
+    assert "booking" in changes
+    return changes
+
+
+def verify(database: Database, change: str) -> None:
+    """Run one verify script as sqitch does."""
+    options = ("-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", "registry=sqitch", "-d", database.name)
+    run("psql", *options, "-f", f"db/verify/{change}.sql", environ=database.cluster.environ)
+
+
+def dump(database: Database) -> str:
+    """The schema without sqitch's own, the cluster's roles, and the jobs of pg_cron."""
+    environ = database.cluster.environ
+    schema = run("pg_dump", "--schema-only", "--exclude-schema=sqitch", database.name, environ=environ)
+    roles = run("pg_dumpall", "--roles-only", environ=environ)
+    jobs = ""
+    if database.cluster.psql("select to_regclass('cron.job')"):
+        jobs = database.cluster.psql("select jobname, schedule, command, database from cron.job order by jobname")
+    # Each dump carries a random key of its own.
+    return re.sub(r"^\\(un)?restrict .*$", "", f"{schema}\n{roles}\n{jobs}", flags=re.MULTILINE).strip()
