@@ -1,0 +1,127 @@
+"""Book a spot, look up a reservation, complete it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from asyncpg import Record
+from litestar import Request, Response, get, post, put
+from litestar.datastructures import ResponseHeader
+from litestar.di import NamedDependency
+from litestar.params import JSONBody, PathParameter
+from msgspec import Meta, Struct
+
+from service.auth import Identity, require_bearer
+from service.database import Database
+from service.edge import LARGEST_NUMBER, StrictJson
+from service.openapi import problems
+
+Number = Annotated[int, Meta(ge=1, le=LARGEST_NUMBER)]
+Moment = Annotated[dt.datetime, Meta(tz=True, description="RFC 3339; the offset is required.")]
+
+
+class NewReservation(Struct, forbid_unknown_fields=True):
+    """A spot and a period: from `start_time` up to, not including, `end_time`."""
+
+    spot_id: Number
+    start_time: Moment
+    end_time: Moment
+
+
+class Reservation(Struct):
+    """A driver's claim on a spot. `user_id` is the driver's e-mail; times have the lot's own offset."""
+
+    id: int
+    spot_id: int
+    user_id: str
+    start_time: dt.datetime
+    end_time: dt.datetime
+    status: Literal["active", "completed"]
+
+    @classmethod
+    def of(cls, row: Record) -> Reservation:
+        """From a row of parking.bookings."""
+        zone = ZoneInfo(row["time_zone"])
+        return cls(
+            id=row["id"],
+            spot_id=row["spot_id"],
+            user_id=row["driver"],
+            start_time=row["starts"].astimezone(zone),
+            end_time=row["ends"].astimezone(zone),
+            status=row["status"],
+        )
+
+
+AuthenticatedRequest = Request[Identity, Any, Any]
+ReservationId = Annotated[int, PathParameter(ge=1, le=LARGEST_NUMBER, description="The reservation's number.")]
+
+
+@post(
+    "/reservations",
+    dto=StrictJson[NewReservation],
+    return_dto=None,
+    guards=[require_bearer],
+    response_headers=[ResponseHeader(name="Location", value="", description="Where it is.", documentation_only=True)],
+    responses=problems(400, 401, 404, 409, 413, 415, 422),
+    security=[{"Bearer": []}],
+    tags=["reservations"],
+    summary="Book a spot",
+)
+async def book_spot(
+    data: JSONBody[NewReservation], request: AuthenticatedRequest, database: NamedDependency[Database]
+) -> Response[Reservation]:
+    """Book a spot for a period. Of all who ask for the same spot and time, exactly one gets it; the others get 409."""
+    row = await database.row(
+        "select * from parking.book($1, $2, $3, $4)",
+        request.user.person,
+        data.spot_id,
+        data.start_time,
+        data.end_time,
+        lane=("spot", data.spot_id),
+    )
+    return Response(
+        Reservation.of(row),
+        status_code=201,
+        headers={"Location": f"{request.url.path.rstrip('/')}/{row['id']}"},
+    )
+
+
+@get(
+    "/reservations/{reservation:int}",
+    guards=[require_bearer],
+    responses=problems(400, 401, 403, 404),
+    security=[{"Bearer": []}],
+    tags=["reservations"],
+    summary="Look up a reservation",
+)
+async def find_reservation(
+    reservation: ReservationId, request: AuthenticatedRequest, database: NamedDependency[Database]
+) -> Reservation:
+    """One of the driver's own reservations."""
+    return Reservation.of(
+        await database.row("select * from parking.find_reservation($1, $2)", request.user.person, reservation),
+    )
+
+
+@put(
+    "/reservations/{reservation:int}/complete",
+    guards=[require_bearer],
+    responses=problems(400, 401, 403, 404, 409),
+    security=[{"Bearer": []}],
+    tags=["reservations"],
+    summary="Complete a reservation",
+)
+async def complete_reservation(
+    reservation: ReservationId, request: AuthenticatedRequest, database: NamedDependency[Database]
+) -> Reservation:
+    """End one's own reservation; the spot is free from this moment."""
+    return Reservation.of(
+        await database.row(
+            "select * from parking.complete($1, $2)",
+            request.user.person,
+            reservation,
+            lane=("reservation", reservation),
+        ),
+    )

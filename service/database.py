@@ -1,0 +1,179 @@
+"""The way into PostgreSQL: two pools, bounded in time, and lanes in front of them.
+
+Nothing here waits for long. Connecting, waiting for a connection and a statement each have a limit, so that a database
+that is away or stuck becomes a 503 or 504, and the next request tries anew: recovery needs no restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Hashable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final, Literal
+
+import asyncpg
+from asyncpg import Record
+from asyncpg.pool import PoolConnectionProxy
+
+from service.problems import Problem
+from service.settings import Settings
+
+log = logging.getLogger(__name__)
+
+CONNECT_SECONDS: Final = 2.0
+ACQUIRE_SECONDS: Final = 3.0
+# Above the role's own statement_timeout of 5 s, which tells more; this one is for a server that no longer answers.
+STATEMENT_SECONDS: Final = 7.0
+CLOSE_SECONDS: Final = 2.0
+
+# A sign-in holds its connection and a database core for some 55 ms of bcrypt. More at once would only be slower.
+SIGN_IN_POOL_SIZE: Final = 2
+
+# Enough for the next request to be under way while one commits; see Database.rows.
+LANE_WIDTH = 2
+# A lane in which no statement has got its turn for so long is blocked; one that moves may take longer.
+LANE_SECONDS: Final = 2.0
+LONGEST_QUEUE_SECONDS: Final = 6.0
+
+PoolName = Literal["main", "sign_in"]
+
+
+class Database:
+    """Runs statements. Opening it never fails: connections are made when they are needed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._pools: dict[PoolName, asyncpg.Pool[Record]] = {}
+        self._lanes: dict[Hashable, _Lane] = {}
+
+    async def open(self) -> None:
+        """Make the pools."""
+        sizes: dict[PoolName, int] = {"main": self._settings.pool_size, "sign_in": SIGN_IN_POOL_SIZE}
+        for name, size in sizes.items():
+            self._pools[name] = await asyncpg.create_pool(
+                min_size=0,
+                max_size=size,
+                connect=self.connect,
+                # The default costs a second round trip and would undo what we never do on a pooled connection:
+                # LISTEN, session locks, session settings.
+                reset=_no_reset,
+            )
+
+    async def close(self) -> None:
+        """Let running statements end, but not for long."""
+        for pool in self._pools.values():
+            try:
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await pool.close()
+            except TimeoutError:
+                pool.terminate()
+
+    async def connect(self, *_: object, **options: Any) -> asyncpg.Connection[Record]:  # noqa: ANN401 (asyncpg's own options)
+        """A connection of the caller's own, in no pool; the problem database-unavailable when there is none."""
+        try:
+            return await asyncpg.connect(
+                self._settings.database_url,
+                password=self._settings.database_password,
+                timeout=CONNECT_SECONDS,
+                command_timeout=STATEMENT_SECONDS,
+                server_settings={"application_name": "parking service"},
+                **options,
+            )
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            log.warning("The database cannot be reached: %s", error)
+            raise Problem.of("database-unavailable") from error
+
+    async def row(self, sql: str, *args: object, lane: Hashable = None, pool: PoolName = "main") -> Record:
+        """The one row of a statement that gives exactly one."""
+        (record,) = await self.rows(sql, *args, lane=lane, pool=pool)
+        return record
+
+    async def rows(self, sql: str, *args: object, lane: Hashable = None, pool: PoolName = "main") -> list[Record]:
+        """The rows of one statement, which is a transaction of its own.
+
+        Statements of one lane queue up outside of the pool and use LANE_WIDTH connections at most, so that all the
+        requests that wait for one row, held by somebody's forgotten psql, cannot take the pool from everybody else.
+        Problems: spot-busy when the lane does not move, try-again when the pool is exhausted, database-unavailable,
+        timed-out; whatever the statement raises comes through as it is.
+        """
+        async with self._turn(lane), self._connection(pool) as connection:
+            try:
+                return await _fetch(connection, sql, *args)
+            except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError) as error:
+                log.info("SQLSTATE %s, once more", error.sqlstate)
+                return await _fetch(connection, sql, *args)
+
+    @asynccontextmanager
+    async def _turn(self, key: Hashable) -> AsyncIterator[None]:
+        if key is None:
+            yield
+            return
+        lane = self._lanes.setdefault(key, _Lane())
+        lane.users += 1
+        try:
+            await lane.enter()
+            blocked = False
+            try:
+                yield
+            except asyncpg.LockNotAvailableError:
+                blocked = True
+                raise
+            finally:
+                lane.leave(blocked=blocked)
+        finally:
+            lane.users -= 1
+            if not lane.users:
+                del self._lanes[key]
+
+    @asynccontextmanager
+    async def _connection(self, name: PoolName) -> AsyncIterator[PoolConnectionProxy[Record]]:
+        pool = self._pools[name]
+        try:
+            connection = await pool.acquire(timeout=ACQUIRE_SECONDS)
+        except TimeoutError:
+            log.warning("All connections of the pool %s are in use", name)
+            raise Problem.of("try-again") from None
+        try:
+            yield connection
+        finally:
+            await pool.release(connection)
+
+
+class _Lane:
+    """A queue in front of the pool. It is blocked when nothing moves in it, not when it is long."""
+
+    def __init__(self) -> None:
+        self.users = 0
+        self._gate = asyncio.Semaphore(LANE_WIDTH)
+        self._clock = asyncio.get_running_loop().time
+        self._moved_at = self._clock()
+
+    async def enter(self) -> None:
+        """Wait for one's turn; the problem spot-busy when the lane is blocked."""
+        arrived_at = self._clock()
+        while True:
+            give_up_at = min(max(arrived_at, self._moved_at) + LANE_SECONDS, arrived_at + LONGEST_QUEUE_SECONDS)
+            if give_up_at <= self._clock():
+                raise Problem.of("spot-busy")
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(give_up_at):
+                    await self._gate.acquire()
+                    return
+
+    def leave(self, *, blocked: bool) -> None:
+        """Let the next one in. Whoever has waited for a lock in vain has moved nothing."""
+        if not blocked:
+            self._moved_at = self._clock()
+        self._gate.release()
+
+
+async def _fetch(connection: PoolConnectionProxy[Record], sql: str, *args: object) -> list[Record]:
+    try:
+        return await connection.fetch(sql, *args)
+    except TimeoutError:
+        raise Problem.of("timed-out") from None
+
+
+async def _no_reset(_: object) -> None:
+    """Nothing to undo."""

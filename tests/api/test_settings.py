@@ -1,0 +1,90 @@
+"""The settings that the environment makes, or does not."""
+
+from pathlib import Path
+
+import pytest
+
+from service.settings import Settings, SettingsError
+
+SECRET = "0123456789" * 4
+REQUIRED = {"PARKING_DATABASE_URL": "postgresql://parking_service@/parking?host=/tmp", "PARKING_JWT_SECRET": SECRET}
+
+
+def test_defaults() -> None:
+    assert Settings.from_environ(REQUIRED | {"PARKING_LOT": "", "PATH": "/bin"}) == Settings(
+        database_url=REQUIRED["PARKING_DATABASE_URL"], jwt_secret=SECRET
+    )
+
+
+def test_everything_set() -> None:
+    given = {
+        "PARKING_TENANT": "city",
+        "PARKING_LOT": "7",
+        "PARKING_TOKEN_SECONDS": "600",
+        "PARKING_HOST": "0.0.0.0",  # noqa: S104
+        "PARKING_PORT": "80",
+        "PARKING_POOL_SIZE": "3",
+        "PARKING_SECURE_COOKIES": "true",
+        "PARKING_DATABASE_PASSWORD": "hidden",
+    }
+    settings = Settings.from_environ(REQUIRED | given)
+    assert (settings.tenant, settings.lot, settings.token_seconds) == ("city", 7, 600)
+    assert (settings.host, settings.port, settings.pool_size, settings.secure_cookies) == ("0.0.0.0", 80, 3, True)  # noqa: S104
+    assert settings.database_password == "hidden"
+
+
+def test_secrets_from_files(tmp_path: Path) -> None:
+    (tmp_path / "jwt").write_text(SECRET + "\n")
+    (tmp_path / "password").write_text("pass word\n")
+    settings = Settings.from_environ(
+        {
+            "PARKING_DATABASE_URL": REQUIRED["PARKING_DATABASE_URL"],
+            "PARKING_JWT_SECRET_FILE": str(tmp_path / "jwt"),
+            "PARKING_DATABASE_PASSWORD_FILE": str(tmp_path / "password"),
+        }
+    )
+    assert (settings.jwt_secret, settings.database_password) == (SECRET, "pass word")
+
+
+def test_every_fault_is_named_at_once_and_no_value(tmp_path: Path) -> None:
+    wrong = {
+        "PARKING_DATABASE_URL": "mysql://root:hidden@db/parking",
+        "PARKING_JWT_SECRET": "hidden",
+        "PARKING_DATABASE_PASSWORD_FILE": str(tmp_path / "missing"),
+        "PARKING_LOT": "hidden",
+        "PARKING_TOKEN_SECONDS": "-1",
+        "PARKING_PORT": "65536",
+        "PARKING_POOL_SIZE": "0",
+        "PARKING_SECURE_COOKIES": "perhaps",
+    }
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_environ(wrong)
+    for name, fault in zip(sorted(wrong), sorted(raised.value.faults), strict=True):
+        assert fault.startswith(name)
+    assert "hidden" not in str(raised.value)
+
+
+@pytest.mark.parametrize("missing", REQUIRED)
+def test_what_must_be_set(missing: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_environ({name: value for name, value in REQUIRED.items() if name != missing})
+    (fault,) = raised.value.faults
+    assert missing in fault
+
+
+def test_a_secret_given_twice_is_ambiguous(tmp_path: Path) -> None:
+    (tmp_path / "jwt").write_text(SECRET)
+    with pytest.raises(SettingsError):
+        Settings.from_environ(REQUIRED | {"PARKING_JWT_SECRET_FILE": str(tmp_path / "jwt")})
+
+
+def test_a_secret_is_measured_in_bytes() -> None:
+    assert Settings.from_environ(REQUIRED | {"PARKING_JWT_SECRET": "ü" * 16}).jwt_secret == "ü" * 16
+    with pytest.raises(SettingsError):
+        Settings.from_environ(REQUIRED | {"PARKING_JWT_SECRET": "x" * 31})
+
+
+def test_settings_do_not_show_secrets() -> None:
+    settings = Settings.from_environ(REQUIRED | {"PARKING_DATABASE_PASSWORD": "hidden"})
+    assert SECRET not in f"{settings!r} {settings}"
+    assert "hidden" not in f"{settings!r} {settings}"
