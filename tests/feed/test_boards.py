@@ -1,0 +1,167 @@
+"""/ws/board: the page's board, whole at first and then cell by cell; drivers learn of their own and of no other's."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+import websockets
+from websockets.asyncio.client import ClientConnection, connect
+
+from service.auth import Tokens
+from tests.conftest import Connect
+from tests.feed.test_events import LIMIT, listener_pid, silent
+from tests.support import Service
+from tests.support.sql import BOOK, COMPLETE, DRIVER_1, DRIVER_2, one_row
+
+BERLIN = ZoneInfo("Europe/Berlin")
+DAY = datetime.now(BERLIN).date() + timedelta(days=2)
+CELL = re.compile(r'id="cell-(\d+)-(\d+)" data-status="(\w+)"')
+
+
+def slot(hour: int, day: date = DAY) -> tuple[datetime, datetime]:
+    starts = datetime(day.year, day.month, day.day, hour, tzinfo=BERLIN)
+    return starts, starts + timedelta(hours=4)
+
+
+@asynccontextmanager
+async def watching(
+    service: Service, person: int | None = None, day: date = DAY, **headers: str
+) -> AsyncIterator[ClientConnection]:
+    if person is not None:
+        token = Tokens(service.secret, 3600).issue(person, f"driver{person}@parking.com")
+        headers["Cookie"] = f"session={token}"
+    async with connect(f"{service.ws_url}/ws/board?lot=1&date={day}", additional_headers=headers, proxy=None) as socket:
+        yield socket
+
+
+async def cells(socket: ClientConnection) -> dict[tuple[int, int], str]:
+    """The next frame's cells: (spot, hour) -> status."""
+    while True:
+        frame = await asyncio.wait_for(socket.recv(), LIMIT)
+        assert isinstance(frame, str)
+        found = {
+            (int(spot), datetime.fromtimestamp(int(starts), BERLIN).hour): status
+            for spot, starts, status in CELL.findall(frame)
+        }
+        if found:
+            assert "@parking.com" not in frame
+            return found
+
+
+async def test_the_whole_board_first_and_then_only_what_changes(service: Service, connect: Connect) -> None:
+    driver = await connect()
+    await driver.fetch(BOOK, DRIVER_2, 1, *slot(8))
+    async with watching(service) as stranger, watching(service, DRIVER_1) as own:
+        for socket in (stranger, own):
+            board = await cells(socket)
+            assert len(board) == 15
+            assert board.pop((1, 8)) == "booked"
+            assert set(board.values()) == {"available"}
+        booking = await one_row(driver, BOOK, DRIVER_1, 2, *slot(12))
+        assert await cells(stranger) == {(2, 12): "booked"}
+        assert await cells(own) == {(2, 12): "yours"}
+        await driver.fetch(COMPLETE, DRIVER_1, booking["id"])
+        assert await cells(stranger) == {(2, 12): "available"}
+        assert await cells(own) == {(2, 12): "available"}
+
+
+async def test_whoever_comes_later_finds_their_own_at_once(service: Service, connect: Connect) -> None:
+    driver = await connect()
+    await driver.fetch(BOOK, DRIVER_1, 3, *slot(16))
+    async with watching(service) as first:
+        assert (await cells(first))[3, 16] == "booked"
+        async with watching(service, DRIVER_1) as own, watching(service, DRIVER_2) as other:
+            assert (await cells(own))[3, 16] == "yours"
+            assert (await cells(other))[3, 16] == "booked"
+
+
+async def test_a_cell_that_changes_hands_in_one_go_changes_for_those_two_only(
+    service: Service, connect: Connect
+) -> None:
+    driver, superuser = await connect(), await connect("postgres")
+    booking = await one_row(driver, BOOK, DRIVER_1, 1, *slot(8))
+    async with watching(service) as stranger, watching(service, DRIVER_1) as one, watching(service, DRIVER_2) as two:
+        for socket in (stranger, one, two):
+            await cells(socket)
+        async with superuser.transaction():
+            await superuser.fetch(COMPLETE, DRIVER_1, booking["id"])
+            await superuser.fetch(BOOK, DRIVER_2, 1, *slot(8))
+        assert await cells(one) == {(1, 8): "booked"}
+        assert await cells(two) == {(1, 8): "yours"}
+        assert await silent(stranger)
+
+
+async def test_a_board_of_another_day_hears_nothing(service: Service, connect: Connect) -> None:
+    driver = await connect()
+    async with watching(service) as here, watching(service, day=DAY + timedelta(days=1)) as elsewhere:
+        await cells(here)
+        await cells(elsewhere)
+        await driver.fetch(BOOK, DRIVER_1, 1, *slot(8))
+        assert await cells(here) == {(1, 8): "booked"}
+        assert await silent(elsewhere)
+
+
+async def test_what_changed_while_nobody_listened_is_shown(service: Service, connect: Connect) -> None:
+    superuser = await connect("postgres")
+    async with watching(service) as socket:
+        await cells(socket)
+        pid = await listener_pid(superuser)
+        async with superuser.transaction():
+            await superuser.execute("select pg_terminate_backend($1)", pid)
+            await superuser.fetch(BOOK, DRIVER_1, 1, *slot(8))
+        assert await cells(socket) == {(1, 8): "booked"}
+        await superuser.fetch(BOOK, DRIVER_1, 2, *slot(8))
+        assert await cells(socket) == {(2, 8): "booked"}
+
+
+async def test_time_alone_changes_a_board(service: Service, connect: Connect) -> None:
+    """A slot that ends becomes past without any event, in a window that nobody touches."""
+    superuser = await connect("postgres")
+    await superuser.execute(
+        "update parking_private.clock_shift set shift = $1 - clock_timestamp()",
+        slot(8)[1] - timedelta(seconds=2),
+    )
+    async with watching(service) as socket:
+        assert (await cells(socket))[1, 8] == "available"
+        assert await cells(socket) == {(spot, 8): "past" for spot in range(1, 6)}
+
+
+async def test_an_origin_of_somebody_else_is_refused(module_service: Service) -> None:
+    with pytest.raises(websockets.exceptions.InvalidStatus) as caught:
+        async with watching(module_service, DRIVER_1, Origin="https://evil.example"):
+            pass
+    assert caught.value.response.status_code == 403
+    async with watching(module_service, Origin=module_service.url) as socket:
+        assert len(await cells(socket)) == 15
+
+
+async def test_a_token_that_is_worth_nothing_makes_a_stranger(module_service: Service) -> None:
+    async with watching(module_service, Cookie="session=nonsense") as socket:
+        assert len(await cells(socket)) == 15
+
+
+async def test_a_socket_ends_with_its_session(module_service: Service) -> None:
+    token = Tokens(module_service.secret, 1).issue(DRIVER_1, "driver1@parking.com")
+    async with watching(module_service, Cookie=f"session={token}") as socket:
+        assert len(await cells(socket)) == 15
+        with pytest.raises(websockets.exceptions.ConnectionClosed):
+            await cells(socket)
+    assert socket.close_code == 1012
+
+
+@pytest.mark.parametrize("day", [date(1999, 12, 31), date.max])
+async def test_a_day_without_a_board_ends_the_socket_for_good(module_service: Service, day: date) -> None:
+    async with watching(module_service, day=day) as socket:
+        with pytest.raises(websockets.exceptions.ConnectionClosed):
+            await asyncio.wait_for(socket.recv(), LIMIT)
+    assert socket.close_code == 1008
+
+
+async def test_garbage_for_a_day_opens_nothing(module_service: Service) -> None:
+    with pytest.raises(websockets.exceptions.InvalidStatus):
+        async with connect(f"{module_service.ws_url}/ws/board?date=garbage", proxy=None):
+            pass
