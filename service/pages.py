@@ -21,9 +21,10 @@ from asyncpg import PostgresError, Record
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Request, Response, Router, get, post
 from litestar.datastructures import CacheControlHeader, Cookie
+from litestar.di import NamedDependency
 from litestar.enums import RequestEncodingType
 from litestar.exceptions import PermissionDeniedException
-from litestar.params import Body, QueryParameter
+from litestar.params import Body, FromPath, QueryParameter
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import Redirect, Template
 from litestar.static_files import create_static_files_router
@@ -225,7 +226,11 @@ Days = Annotated[date | None, QueryParameter(name="date")]
 
 @get("/")
 async def show_board(
-    request: AnyRequest, database: Database, settings: Settings, day: Days = None, lot: Lots = None
+    request: AnyRequest,
+    database: NamedDependency[Database],
+    settings: NamedDependency[Settings],
+    day: Days = None,
+    lot: Lots = None,
 ) -> AnyResponse:
     """The board of a lot and a day, today in the configured lot unless told otherwise."""
     response = await _board(request, database, settings, Place(day, lot))
@@ -237,8 +242,8 @@ async def show_board(
 @post("/book")
 async def book(
     request: AnyRequest,
-    database: Database,
-    settings: Settings,
+    database: NamedDependency[Database],
+    settings: NamedDependency[Settings],
     data: Annotated[Booking, Body(media_type=RequestEncodingType.URL_ENCODED)],
 ) -> AnyResponse:
     """Book the spot and the period of the cell that was pressed."""
@@ -262,8 +267,8 @@ async def book(
 @post("/complete")
 async def complete(
     request: AnyRequest,
-    database: Database,
-    settings: Settings,
+    database: NamedDependency[Database],
+    settings: NamedDependency[Settings],
     data: Annotated[Completing, Body(media_type=RequestEncodingType.URL_ENCODED)],
 ) -> AnyResponse:
     """End one's own reservation."""
@@ -292,9 +297,9 @@ async def ask_to_sign_in(request: AnyRequest, target: Annotated[str, QueryParame
 @post("/sign-in")
 async def sign_in(
     request: AnyRequest,
-    database: Database,
-    settings: Settings,
-    tokens: Tokens,
+    database: NamedDependency[Database],
+    settings: NamedDependency[Settings],
+    tokens: NamedDependency[Tokens],
     data: Annotated[SigningIn, Body(media_type=RequestEncodingType.URL_ENCODED)],
 ) -> AnyResponse:
     """Check e-mail and password, and go back to where one was."""
@@ -334,7 +339,7 @@ async def sign_out(data: Annotated[SigningOut, Body(media_type=RequestEncodingTy
 
 
 @get("/problems/{slug:str}")
-async def explain_problem(request: AnyRequest, database: Database, slug: str) -> AnyResponse:
+async def explain_problem(request: AnyRequest, database: NamedDependency[Database], slug: FromPath[str]) -> AnyResponse:
     """What a problem's type means and what to do about it (RFC 9457, 3.1.1)."""
     if slug in TRANSPORT:
         problem = Problem.of(slug)

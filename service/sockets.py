@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 from litestar import WebSocket, websocket
+from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
 from service.auth import session
@@ -37,7 +38,11 @@ LotNumber = Annotated[int | None, QueryParameter(name="lot", ge=1, le=2**63 - 1)
 
 @websocket("/ws")
 async def events_socket(
-    socket: Socket, database: Database, settings: Settings, feed: Feed, lot: LotNumber = None
+    socket: Socket,
+    database: NamedDependency[Database],
+    settings: NamedDependency[Settings],
+    feed: NamedDependency[Feed],
+    lot: LotNumber = None,
 ) -> None:
     """Every event of a lot, the configured one unless told otherwise, as a JSON object a message."""
     record = await database.row(FIND_LOT, lot or settings.lot, settings.tenant)
@@ -49,9 +54,9 @@ async def events_socket(
 @websocket("/ws/board")
 async def board_socket(  # noqa: PLR0917 (Litestar gives them by name)
     socket: Socket,
-    database: Database,
-    settings: Settings,
-    feed: Feed,
+    database: NamedDependency[Database],
+    settings: NamedDependency[Settings],
+    feed: NamedDependency[Feed],
     lot: LotNumber = None,
     day: Annotated[dt.date | None, QueryParameter(name="date")] = None,
 ) -> None:
