@@ -3,7 +3,7 @@ VENV ?= .venv
 export VENV
 scripts := db/cluster db/migrate db/docker/migrate service/down service/environment service/secret service/up tests/prepare .ci/run
 
-.PHONY: help up down psql reset test lint types venv
+.PHONY: help up down psql reset test bench lint types venv
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -16,7 +16,7 @@ down: ## stop what make up started
 
 psql: ## psql as dba, a person in the group parking_dba
 	@db/cluster status >/dev/null || { echo "make psql: the database is not running; make up starts it" >&2; exit 1; }
-	@db/cluster psql -U dba parking
+	@db/cluster psql -U dba -v SHOW_CONTEXT=never parking
 
 reset: down ## remove this clone's data: clusters, secret, everything
 	@db/cluster reset --all
@@ -26,6 +26,10 @@ test: ## lint, types and the whole suite, with its own set-up
 	@tests/prepare
 	@$(MAKE) --no-print-directory lint types
 	"$(VENV)/bin/python" -m pytest
+
+bench: ## what booking costs, as ratios (about three minutes)
+	@tests/prepare
+	@"$(VENV)/bin/python" -m tests.bench
 
 lint: venv ## ruff and shellcheck
 	"$(VENV)/bin/ruff" check .
