@@ -127,9 +127,9 @@ async def test_a_long_queue_that_moves_is_served(database: Database, connect: Co
         async with held(holder, SPOT):
             waiters = [asyncio.create_task(request(hour)) for hour in range(6)]
             await waiting_for_locks(database, lanes.LANE_WIDTH)
-            await asyncio.sleep(1.5)
+            await asyncio.sleep(1.1)
         async with held(holder, SPOT):
-            await asyncio.sleep(1.5)
+            await asyncio.sleep(1.1)
         answers = await asyncio.gather(*waiters)
         assert {answer.status_code for answer in answers} == {201}
         assert database.psql("select count(*) from parking.reservations") == "6"
