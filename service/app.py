@@ -11,7 +11,7 @@ from litestar.config.csrf import CSRFConfig
 from litestar.datastructures import State
 from litestar.di import Provide
 
-from service import api, openapi, pages, sockets
+from service import api, asyncapi, openapi, pages, sockets
 from service.auth import Tokens
 from service.database import Database
 from service.edge import add_security_headers, answer_head, finish_reading, log_socket_failure
@@ -34,6 +34,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             api.router("/"),
             api.router("/api"),
             openapi.openapi_document,
+            asyncapi.asyncapi_document,
             pages.router,
             pages.static_files,
             sockets.events_socket,

@@ -1,4 +1,4 @@
-"""The way into PostgreSQL: two pools, bounded in time, and lanes in front of them.
+"""The way into PostgreSQL: pools, bounded in time, and lanes in front of them.
 
 Nothing here waits for long. Connecting, waiting for a connection and a statement each have a limit, so that a database
 that is away or stuck becomes a 503 or 504, and the next request tries anew: recovery needs no restart.
@@ -36,7 +36,12 @@ LANE_WIDTH = 2
 LANE_SECONDS: Final = 2.0
 LONGEST_QUEUE_SECONDS: Final = 6.0
 
-PoolName = Literal["main", "sign_in"]
+# What anybody may ask for without an account and what costs more than a booking gets pools of its own, so that it
+# cannot take the drivers' connections: figures, and the boards that the feed reads.
+STATS_POOL_SIZE: Final = 2
+BOARDS_POOL_SIZE: Final = 2
+
+PoolName = Literal["main", "sign_in", "stats", "boards"]
 
 
 class Database:
@@ -49,7 +54,12 @@ class Database:
 
     async def open(self) -> None:
         """Make the pools."""
-        sizes: dict[PoolName, int] = {"main": self._settings.pool_size, "sign_in": SIGN_IN_POOL_SIZE}
+        sizes: dict[PoolName, int] = {
+            "main": self._settings.pool_size,
+            "sign_in": SIGN_IN_POOL_SIZE,
+            "stats": STATS_POOL_SIZE,
+            "boards": BOARDS_POOL_SIZE,
+        }
         for name, size in sizes.items():
             self._pools[name] = await asyncpg.create_pool(
                 min_size=0,

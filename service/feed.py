@@ -1,8 +1,8 @@
 """The live feed: from a doorbell in PostgreSQL to every open socket.
 
 One connection of the feed's own listens. The bell carries nothing: when it rings, and every POLL_SECONDS without a
-bell, the feed reads parking.events_after(its previous snapshot), so that nothing is lost while the connection was,
-and nothing comes twice. Each event goes to the followers of its lot as JSON, and every board of that lot that somebody
+bell, the feed reads parking.events_after(its cursor), so that nothing is lost while the connection was, and nothing
+comes twice. Each event goes to the followers of its lot as JSON, and every board of that lot that somebody
 has open is read anew, compared with what was sent last, and sent as the cells that changed.
 
 All that a socket has to do with it is an Outbox. Nobody waits for a slow reader.
@@ -16,9 +16,8 @@ import datetime as dt
 import logging
 import random
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
-from zoneinfo import ZoneInfo
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from typing import Any, Final, Literal
 
 import asyncpg
 import msgspec
@@ -27,6 +26,7 @@ from asyncpg import Record
 from service.database import Database
 from service.pages import Cell, Lot, render_board, render_cell
 from service.problems import Problem
+from service.zones import zone_of
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,9 @@ STRAGGLER_SECONDS: Final = (0.005, 0.1, 1.0)
 # A listening connection that does not answer for so long is dead, whatever TCP believes.
 SILENCE_SECONDS: Final = 2.0
 LONGEST_RECONNECT_SECONDS: Final = 2.0
-BEGIN_SECONDS: Final = 5.0
+REFRESH_SECONDS: Final = 5.0
+# Events that are read at a time for one reader who comes back.
+PAGE: Final = 1000
 # Changes within this time of one another reach a board together.
 WINDOW_SECONDS: Final = 0.05
 # A board changes by the clock alone when a slot or a reservation ends; names and settings change without an event.
@@ -45,6 +47,8 @@ LONGEST_BOARD_AGE_SECONDS: Final = 60.0
 # spots in one commit; a board's frames are larger, and sixty-four of them are three seconds at least.
 LARGEST_EVENT_BACKLOG: Final = 8192
 LARGEST_BOARD_BACKLOG: Final = 64
+# Different ones, that is lots and days; how many look at each does not matter.
+MOST_BOARDS: Final = 2000
 # After so many events the senders get their turn.
 EVENTS_AT_A_TIME: Final = 256
 
@@ -52,13 +56,22 @@ POLICY_VIOLATION: Final = 1008
 SERVICE_RESTART: Final = 1012
 TRY_AGAIN_LATER: Final = 1013
 
+# What is further behind than this is not worth telling one by one: boards are read anew, and whoever follows the
+# events may come back with a cursor and read at leisure.
+LONGEST_CATCH_UP: Final = 10_000
+
 READ = """
-select s.snapshot::text as cursor,
+select s.cursor as now, s.snapshot::text as snapshot,
        pg_snapshot_xmin(s.snapshot)::text::bigint as oldest_running,
        pg_snapshot_xmax(s.snapshot)::text::bigint as first_unstarted,
-       e.id, e.type, e.lot_id, e.spot_id, e.starts, e.ends, e.at, e.time_zone
-from (select pg_current_snapshot() as snapshot) s
-left join parking.events_after($1::text::pg_snapshot) e on $1::text is not null
+       e.cursor, e.id, e.type, e.lot_id, e.spot_id, e.starts, e.ends, e.at, e.time_zone
+from (select parking.event_cursor() as cursor, pg_current_snapshot() as snapshot) s
+left join parking.events_after($1, at_most => $2) e on $1 is not null
+"""
+
+MISSED = """
+select e.cursor, e.id, e.type, e.lot_id, e.spot_id, e.starts, e.ends, e.at, e.time_zone
+from parking.events_after($1, $2, $3::text::pg_snapshot, $4) e
 """
 
 WATCH = """
@@ -68,20 +81,24 @@ from parking.watch($1, $2) w
 
 
 class Event(msgspec.Struct, frozen=True):
-    """What happened to a spot; `type` is booked, completed or released. It does not say who did it."""
+    """What happened to a spot; `type` is booked, completed or released. It does not say who did it.
+
+    `cursor` stands behind it: whoever comes back with `?after=<cursor>` goes on with the next one.
+    """
 
     id: int
-    type: str
+    type: Literal["booked", "completed", "released"]
     spot_id: int
     lot_id: int
     start_time: dt.datetime
     end_time: dt.datetime
     at: dt.datetime
+    cursor: str
 
     @classmethod
     def of(cls, row: Record) -> Event:
         """From a row of parking.events_after; times get the lot's own offset."""
-        zone = ZoneInfo(row["time_zone"])
+        zone = zone_of(row["time_zone"])
         return cls(
             id=row["id"],
             type=row["type"],
@@ -90,7 +107,25 @@ class Event(msgspec.Struct, frozen=True):
             start_time=row["starts"].astimezone(zone),
             end_time=row["ends"].astimezone(zone),
             at=row["at"].astimezone(zone),
+            cursor=row["cursor"],
         )
+
+    @property
+    def frame(self) -> str:
+        """The event as it goes over a socket."""
+        return msgspec.json.encode(self).decode()
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """A message that is no event: where the record stands. `type` is hello, heartbeat or reset."""
+
+    type: Literal["hello", "heartbeat", "reset"]
+    cursor: str
+
+    @property
+    def frame(self) -> str:
+        """The mark as it goes over a socket."""
+        return msgspec.json.encode(self).decode()
 
 
 class Outbox:
@@ -102,6 +137,7 @@ class Outbox:
         self._ready = asyncio.Event()
         self.closed = asyncio.Event()
         self.code = SERVICE_RESTART
+        self.reason = ""
 
     def put(self, frame: str) -> None:
         """Add a frame, or close the box of a reader who does not keep up."""
@@ -113,10 +149,15 @@ class Outbox:
         self._frames.append(frame)
         self._ready.set()
 
-    def close(self, code: int) -> None:
-        """Forget what waits; the socket is to be closed with this code (RFC 6455, 7.4)."""
+    @property
+    def empty(self) -> bool:
+        """Whether nothing waits."""
+        return not self._frames
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Forget what waits; the socket is to be closed with this code (RFC 6455, 7.4) and reason."""
         if not self.closed.is_set():
-            self.code = code
+            self.code, self.reason = code, reason
             self._frames.clear()
             self.closed.set()
 
@@ -126,6 +167,15 @@ class Outbox:
             self._ready.clear()
             await self._ready.wait()
         return self._frames.popleft()
+
+
+class Follower(msgspec.Struct, frozen=True, eq=False):
+    """Somebody who follows the events of a lot. What `snapshot` saw is behind `cursor` and does not come any more."""
+
+    lot: int
+    outbox: Outbox
+    cursor: str
+    snapshot: str
 
 
 class Viewer:
@@ -166,6 +216,10 @@ class Board:
         self.stale = asyncio.Event()
         self.keeper: asyncio.Task[None] | None = None
         self._whole: str | None = None
+
+    def may_show(self, starts: dt.datetime, ends: dt.datetime) -> bool:
+        """Whether a period can lie on this board, whatever the time zone; a slot may end on the day after."""
+        return starts.date() - dt.timedelta(days=2) <= self.day <= ends.date() + dt.timedelta(days=1)
 
     def greet(self, viewer: Viewer) -> None:
         """Send the whole board, if it has been read; else its first reading will."""
@@ -214,7 +268,9 @@ class Feed:
         self._database = database
         self._bell = asyncio.Event()
         self._cursor: str | None = None
-        self._begun = asyncio.Event()
+        self._snapshot: str | None = None
+        self._told: str | None = None
+        self._waiting: list[asyncio.Future[None]] = []
         self._followers: dict[int, set[Outbox]] = {}
         self._boards: dict[tuple[int, dt.date], Board] = {}
         self._listener: asyncio.Task[None] | None = None
@@ -223,13 +279,34 @@ class Feed:
         """Begin to listen; it does not wait for the database."""
         self._listener = asyncio.create_task(self._listen(), name="feed")
 
-    async def wait_until_begun(self) -> None:
-        """Until the feed knows from where on it reads: whoever follows it then misses nothing, connection or not."""
+    @property
+    def cursor(self) -> str:
+        """Behind everything that every follower has been told."""
+        return self._told or ""
+
+    async def refresh(self) -> None:
+        """Read now, so that nothing that has been committed before this call is still to be passed on."""
+        done = asyncio.get_running_loop().create_future()
+        self._waiting.append(done)
+        self._bell.set()
         try:
-            async with asyncio.timeout(BEGIN_SECONDS):
-                await self._begun.wait()
+            async with asyncio.timeout(REFRESH_SECONDS):
+                await done
         except TimeoutError:
             raise Problem.of("database-unavailable") from None
+
+    async def missed(self, after: str, follower: Follower) -> AsyncIterator[Event]:
+        """The events of the follower's lot between a cursor and those that its outbox gets.
+
+        Problems: not-a-cursor, cursor-too-old.
+        """
+        while True:
+            rows = await self._database.rows(MISSED, after, follower.lot, follower.snapshot, PAGE, pool="boards")
+            for row in rows:
+                yield Event.of(row)
+            if len(rows) < PAGE:
+                return
+            after = rows[-1]["cursor"]
 
     async def stop(self) -> None:
         """Stop listening and let every socket go."""
@@ -243,15 +320,17 @@ class Feed:
         await asyncio.gather(*filter(None, tasks), return_exceptions=True)
 
     @contextlib.contextmanager
-    def following(self, lot: int) -> Iterator[Outbox]:
-        """An Outbox that gets every event of a lot as JSON, from now on."""
-        outbox = Outbox(LARGEST_EVENT_BACKLOG)
+    def following(self, lot: int) -> Iterator[Follower]:
+        """Somebody whose outbox gets every event of a lot as JSON, from now on. Call refresh() first."""
+        if self._cursor is None or self._snapshot is None:
+            raise Problem.of("database-unavailable")
+        follower = Follower(lot, Outbox(LARGEST_EVENT_BACKLOG), self._cursor, self._snapshot)
         followers = self._followers.setdefault(lot, set())
-        followers.add(outbox)
+        followers.add(follower.outbox)
         try:
-            yield outbox
+            yield follower
         finally:
-            followers.discard(outbox)
+            followers.discard(follower.outbox)
             if not followers:
                 self._followers.pop(lot, None)
 
@@ -261,6 +340,9 @@ class Feed:
         viewer = Viewer(person)
         board = self._boards.get((lot.id, day))
         if board is None:
+            if len(self._boards) == MOST_BOARDS:
+                log.warning("%d different boards are open; no more can be opened", MOST_BOARDS)
+                raise Problem.of("try-again")
             board = self._boards[lot.id, day] = Board(lot, day)
             board.keeper = asyncio.create_task(self._keep(board), name=f"board of lot {lot.id} on {day}")
         board.viewers.add(viewer)
@@ -284,13 +366,23 @@ class Feed:
             try:
                 connection = await self._database.connect()
                 try:
-                    await connection.add_listener("parking", self._ring)
+                    async with asyncio.timeout(SILENCE_SECONDS):
+                        await connection.add_listener("parking", self._ring)
+                    # What ends the connection wakes the reader, who then finds that it has ended.
+                    connection.add_termination_listener(self._ring)
                     log.info("Listening")
                     pause = 0.05
                     await self._follow(connection)
                 finally:
                     connection.terminate()
-            except (Problem, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            except (
+                Problem,
+                asyncpg.PostgresError,
+                asyncpg.InterfaceError,
+                # What asyncpg says when the server's farewell arrives between two statements.
+                asyncpg.InternalClientError,
+                OSError,
+            ) as error:
                 # Problem is what Database.connect says of a database that cannot be reached; it has logged why.
                 log.warning("The listening connection is lost (%s); trying again", type(error).__name__)
             except Exception:
@@ -307,9 +399,7 @@ class Feed:
         soonest, seldom, patience = STRAGGLER_SECONDS
         loop = asyncio.get_running_loop()
         await self._read(connection)
-        self._begun.set()
-        for board in self._boards.values():
-            board.stale.set()
+        self._spoil_boards()
         goal, deadline, pause = 0, 0.0, POLL_SECONDS
         while True:
             rung = await self._wait(pause)
@@ -333,21 +423,66 @@ class Feed:
 
     async def _read(self, connection: asyncpg.Connection[Record]) -> tuple[int, int]:
         """Pass on what happened since the last reading; the oldest transaction that runs, and the first to come."""
-        rows = await connection.fetch(READ, self._cursor, timeout=SILENCE_SECONDS)
-        self._cursor = rows[0]["cursor"]
-        events = [Event.of(row) for row in rows if row["id"] is not None]
-        for number, event in enumerate(events, start=1):
-            if followers := self._followers.get(event.lot_id):
-                frame = msgspec.json.encode(event).decode()
-                for outbox in followers:
+        waiting, self._waiting = self._waiting, []
+        try:
+            rows = await connection.fetch(READ, self._cursor, LONGEST_CATCH_UP, timeout=SILENCE_SECONDS)
+        except asyncpg.PostgresError as error:
+            self._waiting += waiting
+            if error.sqlstate != "PK410":
+                raise
+            log.warning("The record has been restored or shortened: beginning anew")
+            self._cursor = None
+            self._let_followers_go()
+            self._spoil_boards()
+            return 0, 0
+        except BaseException:
+            self._waiting += waiting
+            raise
+        now = rows[0]
+        events = [row for row in rows if row["id"] is not None]
+        # Whoever comes from here on reads up to this snapshot for himself.
+        self._cursor, self._snapshot = now["now"], now["snapshot"]
+        if len(events) == LONGEST_CATCH_UP:
+            log.warning("%d events behind, or more: beginning anew", LONGEST_CATCH_UP)
+            self._let_followers_go()
+            self._spoil_boards()
+        else:
+            self._spoil_boards(events)
+            await self._pass_on(events)
+        self._told = self._cursor
+        for done in waiting:
+            if not done.done():
+                done.set_result(None)
+        return now["oldest_running"], now["first_unstarted"]
+
+    async def _pass_on(self, events: list[Record]) -> None:
+        followers = {lot: list(outboxes) for lot, outboxes in self._followers.items()}
+        for number, row in enumerate(events, start=1):
+            if outboxes := followers.get(row["lot_id"]):
+                frame = Event.of(row).frame
+                for outbox in outboxes:
                     outbox.put(frame)
             if number % EVENTS_AT_A_TIME == 0:
                 await asyncio.sleep(0)
-        touched = {event.lot_id for event in events}
-        for board in self._boards.values():
-            if board.lot.id in touched:
-                board.stale.set()
-        return rows[0]["oldest_running"], rows[0]["first_unstarted"]
+
+    def _let_followers_go(self) -> None:
+        for followers in self._followers.values():
+            for outbox in followers:
+                outbox.close(TRY_AGAIN_LATER)
+
+    def _spoil_boards(self, events: Iterable[Record | Mapping[str, Any]] | None = None) -> None:
+        """Have the boards read anew that these events may change; all of them, without any."""
+        if events is None:
+            spoilt = set(self._boards.values())
+        else:
+            spoilt = {
+                board
+                for lot, starts, ends in {(row["lot_id"], row["starts"], row["ends"]) for row in events}
+                for board in self._boards.values()
+                if board.lot.id == lot and board.may_show(starts, ends)
+            }
+        for board in spoilt:
+            board.stale.set()
 
     async def _keep(self, board: Board) -> None:
         """Read a board when something happened in its lot, and when time alone changes it; at most once a window."""
@@ -355,7 +490,7 @@ class Feed:
         while True:
             board.stale.clear()
             try:
-                rows = await self._database.rows(WATCH, board.lot.id, board.day)
+                rows = await self._database.rows(WATCH, board.lot.id, board.day, pool="boards")
                 board.show(rows)
             except Exception as error:
                 if isinstance(error, asyncpg.PostgresError) and (error.sqlstate or "").startswith("PK"):
@@ -371,7 +506,8 @@ class Feed:
             pause = 0.05
             await asyncio.sleep(WINDOW_SECONDS)
             changes_in = (row["changes_in"].total_seconds() for row in rows if row["changes_in"] is not None)
-            age = min([*changes_in, LONGEST_BOARD_AGE_SECONDS])
+            # Jittered, so that boards that were opened together are not all read together for ever.
+            age = min([*changes_in, LONGEST_BOARD_AGE_SECONDS * random.uniform(0.5, 1)])  # noqa: S311 (no secret)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(age, WINDOW_SECONDS)):
                     await board.stale.wait()

@@ -1,8 +1,8 @@
 """WebSockets: JSON events for API clients at /ws, the board's HTML for the page at /ws/board.
 
-A socket asks the database once, when it opens, and from then on hears the feed. Both kinds send a heartbeat when
-nothing happens, ignore what the client sends, and are closed with 1012 when the service stops, with 1013 when the
-client does not keep up.
+A socket asks the database when it opens, and from then on hears the feed. Both kinds send a heartbeat when nothing
+happens, ignore what the client sends, and are closed with 1012 when the service stops or the session ends, with 1013
+when the client does not keep up. asyncapi.py describes what they send.
 """
 
 from __future__ import annotations
@@ -10,25 +10,33 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import logging
 import time
-from typing import Annotated, Any, Final
+from collections.abc import AsyncIterator, Callable
+from http import HTTPStatus
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
+from asyncpg import PostgresError
 from litestar import WebSocket, websocket
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
 from service.auth import session
 from service.database import Database
-from service.feed import Feed, Outbox
+from service.feed import POLICY_VIOLATION, TRY_AGAIN_LATER, Feed, Follower, Mark, Outbox
 from service.pages import Lot
-from service.problems import Problem
+from service.problems import Problem, to_problem
 from service.settings import Settings
+
+log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS: Final = 20.0
 HEARTBEAT: Final = '{"type":"heartbeat"}'
 # A close handshake needs the client's answer; one that is gone must not keep its handler.
 CLOSE_SECONDS: Final = 2.0
+# A cursor names every transaction that ran at its reading; a thousand of them fit.
+LONGEST_CURSOR: Final = 40_000
 
 FIND_LOT = "select l.id, l.tenant_slug, l.name, l.address, l.time_zone, l.today from parking.find_lot($1, $2) l"
 
@@ -37,18 +45,28 @@ LotNumber = Annotated[int | None, QueryParameter(name="lot", ge=1, le=2**63 - 1)
 
 
 @websocket("/ws")
-async def events_socket(
+async def events_socket(  # noqa: PLR0917 (Litestar gives them by name)
     socket: Socket,
     database: NamedDependency[Database],
     settings: NamedDependency[Settings],
     feed: NamedDependency[Feed],
     lot: LotNumber = None,
+    after: Annotated[str | None, QueryParameter(name="after", max_length=LONGEST_CURSOR)] = None,
 ) -> None:
-    """Every event of a lot, the configured one unless told otherwise, as a JSON object a message."""
+    """Every event of a lot, the configured one unless told otherwise, as a JSON object a message.
+
+    With `after`, a cursor from an earlier message, those that were missed come first, none twice; or `reset` when the
+    record does not reach back that far.
+    """
     record = await database.row(FIND_LOT, lot or settings.lot, settings.tenant)
-    await feed.wait_until_begun()
-    with feed.following(record["id"]) as outbox:
-        await _converse(socket, outbox)
+    await feed.refresh()
+    with feed.following(record["id"]) as follower:
+        await _converse(
+            socket,
+            follower.outbox,
+            greeting=_greeting(feed, follower, after),
+            heartbeat=lambda: Mark("heartbeat", feed.cursor).frame,
+        )
 
 
 @websocket("/ws/board")
@@ -66,7 +84,7 @@ async def board_socket(  # noqa: PLR0917 (Litestar gives them by name)
     person, lifetime = (None, None) if identity is None else (identity.person, identity.expires - time.time())
     record = await database.row(FIND_LOT, lot or settings.lot, settings.tenant)
     with feed.watching(Lot.of(record), day or record["today"], person) as outbox:
-        await _converse(socket, outbox, lifetime)
+        await _converse(socket, outbox, lifetime=lifetime)
 
 
 def _require_own_origin(socket: Socket) -> None:
@@ -76,10 +94,34 @@ def _require_own_origin(socket: Socket) -> None:
         raise Problem.of("not-allowed")
 
 
-async def _converse(socket: Socket, outbox: Outbox, lifetime: float | None = None) -> None:
-    """Send what the outbox gets until it is closed, the client leaves, or the lifetime (seconds) is over."""
+async def _greeting(feed: Feed, follower: Follower, after: str | None) -> AsyncIterator[str]:
+    """What was missed, and then where the record stands: hello, or reset when what was missed cannot be told."""
+    kind: Literal["hello", "reset"] = "hello"
+    try:
+        if after is not None:
+            async for event in feed.missed(after, follower):
+                yield event.frame
+    except (PostgresError, Problem) as error:
+        problem = to_problem(error)
+        if problem.slug != "cursor-too-old":
+            code = TRY_AGAIN_LATER if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR else POLICY_VIOLATION
+            follower.outbox.close(code, problem.slug)
+            return
+        kind = "reset"
+    yield Mark(kind, follower.cursor).frame
+
+
+async def _converse(
+    socket: Socket,
+    outbox: Outbox,
+    *,
+    greeting: AsyncIterator[str] | None = None,
+    heartbeat: Callable[[], str] = lambda: HEARTBEAT,
+    lifetime: float | None = None,
+) -> None:
+    """Send a greeting and what the outbox gets until it is closed, the client leaves, or the lifetime (s) is over."""
     await socket.accept()
-    sender = asyncio.create_task(_send(socket, outbox))
+    sender = asyncio.create_task(_send(socket, outbox, greeting, heartbeat))
     receiver = asyncio.create_task(_receive(socket))
     closed = asyncio.create_task(outbox.closed.wait())
     tasks = {sender, receiver, closed}
@@ -89,21 +131,32 @@ async def _converse(socket: Socket, outbox: Outbox, lifetime: float | None = Non
         # Closing the socket while another task uses it would wait for ever.
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+    for failure in ended:
+        if isinstance(failure, Exception):
+            log.info("A socket ended with %s: %s", type(failure).__name__, failure)
     if not done & {sender, receiver}:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
-                await socket.close(code=outbox.code)
+                await socket.close(code=outbox.code, reason=outbox.reason)
 
 
-async def _send(socket: Socket, outbox: Outbox) -> None:
+async def _send(
+    socket: Socket, outbox: Outbox, greeting: AsyncIterator[str] | None, heartbeat: Callable[[], str]
+) -> None:
     """Until the client is gone, which shows as an error of the server's own kind."""
+    if greeting is not None:
+        async for frame in greeting:
+            await socket.send_text(frame)
     while True:
         try:
             async with asyncio.timeout(HEARTBEAT_SECONDS):
                 frame = await outbox.get()
         except TimeoutError:
-            frame = HEARTBEAT
+            if not outbox.empty:
+                # It came at the last moment; the heartbeat's cursor would stand behind it already.
+                continue
+            frame = heartbeat()
         await socket.send_text(frame)
 
 

@@ -91,45 +91,58 @@ create function parking_private.cells(
         reservation_ids bigint[],
         changes_at      timestamptz
     )
-    language sql
+    language plpgsql
     stable
-begin atomic
-    with place as (
-        select l.tenant_id, l.id, l.time_zone
-        from parking.lots l
-        where l.id = cells.lot
-    ), slots as (
-        select p.tenant_id, p.id as lot_id,
-               parking_private.slot_label(t.starts, t.ends) as label,
-               (cells.day + t.starts) at time zone p.time_zone as starts,
-               (cells.day + (t.ends <= t.starts)::integer + t.ends) at time zone p.time_zone as ends
-        from place p
-        join parking.time_slots t on t.tenant_id = p.tenant_id and t.lot_id = p.id
-    ), live as materialized (
-        select r.spot_id, r.id, r.person_id, r.starts, r.ends
-        from place p
-        join parking.reservations r on r.tenant_id = p.tenant_id and r.lot_id = p.id
-        where r.status = 'active'
-          and r.ends > cells.now
-          -- A slot ends on the next day at the latest, and no reservation is longer than a week.
-          and r.starts < (cells.day + 2)::timestamp at time zone p.time_zone
-          and r.starts > (cells.day - 7)::timestamp at time zone p.time_zone
-    )
-    select s.lot_id, s.id, s.name, s.type, c.label, c.starts, c.ends,
-           case when c.ends <= cells.now then 'past' when count(v.id) > 0 then 'booked' else 'available' end,
-           array_agg(v.person_id order by v.starts, v.id) filter (where v.id is not null),
-           array_agg(v.id order by v.starts, v.id) filter (where v.id is not null),
-           case when c.ends > cells.now then least(c.ends, min(v.ends)) end
-    from slots c
-    join parking.spots s on s.tenant_id = c.tenant_id and s.lot_id = c.lot_id
-    join parking.rows r on r.tenant_id = s.tenant_id and r.id = s.row_id
-    join parking.floors f on f.tenant_id = r.tenant_id and f.id = r.floor_id
-    left join live v on v.spot_id = s.id and v.starts < c.ends and v.ends > greatest(c.starts, cells.now)
-    where s.retired_at is null
-      and c.starts < c.ends  -- the hour that a day in spring lacks may swallow a slot
-    group by f.position, r.position, s.position, s.lot_id, s.id, s.name, s.type, c.label, c.starts, c.ends
-    order by f.position, r.position, s.position, s.id, c.starts;
-end;
+as $$
+#variable_conflict use_column
+declare
+    v_lot  record;
+    -- A slot ends on the next day at the latest, and no reservation is longer than 168 hours.
+    v_from timestamptz;
+    v_to   timestamptz;
+begin
+    select l.tenant_id, l.id, l.time_zone into v_lot
+    from parking.lots l
+    where l.id = cells.lot;
+    if not found then
+        return;
+    end if;
+    v_from := (cells.day::timestamp at time zone v_lot.time_zone) - interval '168 hours';
+    v_to := (cells.day + 2)::timestamp at time zone v_lot.time_zone;
+
+    return query
+        with slots as (
+            select parking_private.slot_label(t.starts, t.ends) as label,
+                   (cells.day + t.starts) at time zone v_lot.time_zone as starts,
+                   (cells.day + (t.ends <= t.starts)::integer + t.ends) at time zone v_lot.time_zone as ends
+            from parking.time_slots t
+            where t.tenant_id = v_lot.tenant_id and t.lot_id = v_lot.id
+        ), live as materialized (
+            select r.spot_id, r.id, r.person_id, r.starts, r.ends
+            from parking.reservations r
+            where r.tenant_id = v_lot.tenant_id
+              and r.lot_id = v_lot.id
+              and r.status = 'active'
+              and r.starts > v_from
+              and r.starts < v_to
+              and r.ends > cells.now
+        )
+        select s.lot_id, s.id, s.name, s.type, c.label, c.starts, c.ends,
+               case when c.ends <= cells.now then 'past' when count(v.id) > 0 then 'booked' else 'available' end,
+               array_agg(v.person_id order by v.starts, v.id) filter (where v.id is not null),
+               array_agg(v.id order by v.starts, v.id) filter (where v.id is not null),
+               case when c.ends > cells.now then least(c.ends, min(v.ends)) end
+        from slots c
+        join parking.spots s on s.tenant_id = v_lot.tenant_id and s.lot_id = v_lot.id
+        join parking.rows r on r.tenant_id = s.tenant_id and r.id = s.row_id
+        join parking.floors f on f.tenant_id = r.tenant_id and f.id = r.floor_id
+        left join live v on v.spot_id = s.id and c.ends > cells.now and v.starts < c.ends and v.ends > c.starts
+        where s.retired_at is null
+          and c.starts < c.ends  -- the hour that a day in spring lacks may swallow a slot
+        group by f.position, r.position, s.position, s.lot_id, s.id, s.name, s.type, c.label, c.starts, c.ends
+        order by f.position, r.position, s.position, s.id, c.starts;
+end
+$$;
 
 comment on function parking_private.cells(bigint, date, timestamptz) is
     'Every cell of a lot''s local day with its live reservations and their holders, and the moment at which time alone may change it (null: never).';
@@ -298,7 +311,7 @@ begin
         select s.id, s.name, s.type, case when exists (
                 select from parking.reservations r
                 where r.tenant_id = s.tenant_id and r.lot_id = s.lot_id and r.spot_id = s.id and r.status = 'active'
-                  and r.starts <= v_now and r.starts > v_now - interval '7 days' and r.ends > v_now
+                  and r.starts <= v_now and r.starts > v_now - interval '168 hours' and r.ends > v_now
             ) then 'booked' else 'available' end,
             case when list_spots.day is not null then coalesce(c.slots, '[]') end
         from parking.spots s
@@ -365,7 +378,7 @@ begin
           and not exists (
             select from parking.reservations r
             where r.tenant_id = l.tenant_id and r.lot_id = l.id and r.spot_id = s.id and r.status = 'active'
-              and r.starts < free_spots.ends and r.starts > free_spots.starts - interval '7 days'
+              and r.starts < free_spots.ends and r.starts > free_spots.starts - interval '168 hours'
               and r.ends > greatest(free_spots.starts, v_now)
           )
         order by f.position, w.position, s.position, s.id;

@@ -107,8 +107,9 @@ declare
     v_booking parking.bookings;
 begin
     select s.lot_id, s.id, s.name, l.time_zone,
-           coalesce(l.longest_booking, t.longest_booking) as longest,
-           coalesce(l.booking_horizon, t.booking_horizon) as horizon
+           -- In seconds, because a day of an interval is as long as the session's time zone makes it.
+           make_interval(secs => extract(epoch from coalesce(l.longest_booking, t.longest_booking))) as longest,
+           make_interval(secs => extract(epoch from coalesce(l.booking_horizon, t.booking_horizon))) as horizon
     into v_place
     from parking.spots s
     join parking.lots l on l.tenant_id = s.tenant_id and l.id = s.lot_id
@@ -124,7 +125,20 @@ begin
     v_now := parking.clock();
     perform parking_private.judge_period(starts, ends, v_now, v_place.longest, v_place.horizon, v_place.time_zone);
 
-    -- A stale checker that is late must not cost anybody the spot.
+    if exists (
+        select from parking.reservations r
+        where r.tenant_id = v_person.tenant_id
+          and r.spot_id = book.spot
+          and r.status = 'active'
+          and r.ends > v_now
+          and r.during && tstzrange(book.starts, book.ends)
+    ) then
+        perform parking_private.refuse('spot-taken', format('%s is already taken on %s.',
+            v_place.name, parking_private.local_period(starts, ends, v_place.time_zone)));
+    end if;
+
+    -- A stale checker that is late must not cost anybody the spot. Not before it is clear that the booking will stand:
+    -- a refusal would take the release back, but not its LOG entry.
     v_overdue := array(
         select r.id
         from parking.reservations r
@@ -134,17 +148,6 @@ begin
     );
     if v_overdue <> '{}' then
         perform parking_private.release(v_person.tenant_id, v_overdue, v_now);
-    end if;
-
-    if exists (
-        select from parking.reservations r
-        where r.tenant_id = v_person.tenant_id
-          and r.spot_id = book.spot
-          and r.status = 'active'
-          and r.during && tstzrange(book.starts, book.ends)
-    ) then
-        perform parking_private.refuse('spot-taken', format('%s is already taken on %s.',
-            v_place.name, parking_private.local_period(starts, ends, v_place.time_zone)));
     end if;
 
     insert into parking.reservations as r (tenant_id, lot_id, spot_id, person_id, starts, ends, booked_at)
@@ -163,7 +166,8 @@ comment on function parking.book(bigint, bigint, timestamptz, timestamptz) is
 $$Book a spot for a person from one moment up to, not including, another; returns the booking.
 
 A period that has begun can be booked while its end lies ahead. Requests for one spot wait for one another.
-Under the spot's lock, bookings of it that are overdue are released first.
+Under the spot's lock, bookings of it that are overdue are released first. In a transaction of a stricter isolation level
+than READ COMMITTED an overlap may be refused by the constraint spot_taken itself (23P01).
 
 Problems: unknown-actor, unknown-spot, spot-taken, period-incomplete, period-backwards, period-over, period-too-early,
 period-too-far, period-too-long.
@@ -361,7 +365,7 @@ $$;
 comment on procedure parking.sweep(integer) is
 $$The stale checker: release_stale() batch by batch, each in a transaction of its own, until nothing is due.
 
-pg_cron calls it every minute. While another sweep runs, it does nothing.
+pg_cron calls it every minute. While another sweep runs, it does nothing. It commits, so call it outside of a transaction.
 
 Problems: not-a-number-of-rows.
 

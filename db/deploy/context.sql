@@ -21,7 +21,8 @@ create function parking.clock()
     security definer
     set search_path = pg_catalog, parking, parking_private, pg_temp
 begin atomic
-    select clock_timestamp() + c.shift from parking_private.clock_shift c;
+    -- In seconds, because a day of an interval is as long as the session's time zone makes it.
+    select clock_timestamp() + make_interval(secs => extract(epoch from c.shift)) from parking_private.clock_shift c;
 end;
 
 comment on function parking.clock() is
@@ -60,8 +61,11 @@ begin atomic
         ('unknown-spot',           404, 'No such spot',                        'Choose a spot from the list of spots.'),
         ('reservation-not-active', 409, 'The reservation has already ended',   'Nothing is left to do; book again if you need the spot.'),
         ('spot-taken',             409, 'The spot is taken',                   'Choose another spot or another time.'),
+        ('cursor-too-old',         410, 'The cursor is too old',               'Read everything anew, and go on from there.'),
         ('day-out-of-range',       422, 'A day beyond the calendar',           'Choose a day between the years 2000 and 2199.'),
+        ('not-a-cursor',           422, 'Not a cursor',                        'Give a cursor exactly as it was given to you.'),
         ('not-a-number-of-rows',   422, 'Not a number of rows',                'Give a number from 1 to 100000.'),
+        ('not-a-retention',        422, 'Not a retention',                     'Give one month or more, and then detach or drop.'),
         ('period-backwards',       422, 'The period ends before it starts',    'Give an end that lies after the start.'),
         ('period-incomplete',      422, 'The period lacks an end or a start',  'Give both times.'),
         ('period-over',            422, 'The period is over',                  'Choose a period whose end lies in the future.'),
@@ -105,6 +109,16 @@ end
 $$;
 
 comment on function parking_private.refuse(text, text) is 'Raise a problem of parking.problems() with this occurrence''s message.';
+
+
+create function parking_private.is_time_zone(zone text)
+    returns boolean
+    language sql
+    stable
+    return exists (select from pg_timezone_names z where z.name = zone);
+
+comment on function parking_private.is_time_zone(text) is
+    'Whether this is a name of the IANA database, spelled as there: PostgreSQL would also take CEST and Foo/-3, which no other program knows.';
 
 
 create function parking_private.local_time(moment timestamptz, zone text)

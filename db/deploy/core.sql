@@ -11,8 +11,8 @@ comment on schema parking is 'What one may look at and call: \df parking.* is th
 comment on schema parking_private is 'Helpers of the functions in parking; nobody calls them from outside.';
 comment on schema extensions is 'Other people''s functions, kept out of the way: btree_gist alone brings 188.';
 
-create extension if not exists btree_gist with schema extensions;
-create extension if not exists pgcrypto with schema extensions;
+create extension btree_gist with schema extensions;
+create extension pgcrypto with schema extensions;
 
 grant usage on schema parking to parking_service, parking_dba;
 

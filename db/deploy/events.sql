@@ -1,5 +1,9 @@
 -- Deploy parking:events to pg
 -- requires: people
+--
+-- The record is partitioned by month, so that what is beyond the retention leaves as a table and not row by row.
+-- parking.tend_events() makes the partitions ahead of time. The default one takes what has none, so that nothing that a
+-- driver does can fail because nobody has made a partition.
 
 begin;
 
@@ -8,6 +12,7 @@ set local role parking_owner;
 create table parking.events (
     tenant_id      bigint      not null,
     id             bigint      generated always as identity,
+    epoch          integer     not null,
     xid            xid8        not null default pg_current_xact_id(),
     type           text        not null check (type in ('booked', 'completed', 'released')),
     lot_id         bigint      not null,
@@ -18,19 +23,43 @@ create table parking.events (
     ends           timestamptz not null,
     at             timestamptz not null,
 
-    primary key (tenant_id, id)
-);
+    primary key (tenant_id, id, at)
+) partition by range (at);
 
 comment on table parking.events is
     'What happened to which spot, when and by whom; append-only. The live feed and every history of bookings read it. '
     'It has no foreign keys: checking one to the spot would take a lock against the order.';
+comment on column parking.events.epoch is
+    'Transaction numbers are one series within an epoch. Restoring a backup begins a new one.';
 comment on column parking.events.xid is
     'The writing transaction. Ids become visible out of order; a reader goes by this and its previous snapshot.';
 comment on column parking.events.type is 'booked; completed by the driver; released by the stale checker.';
 comment on column parking.events.actor_id is 'Who did it; null: the stale checker.';
 comment on column parking.events.at is 'When, by parking.clock().';
 
-create index events_by_transaction on parking.events (xid);
+create index events_by_transaction on parking.events (epoch, xid);
+
+create table parking_private.events_default partition of parking.events default;
+
+comment on table parking_private.events_default is 'Events of months for which nobody has made a partition.';
+
+
+create table parking_private.event_log (
+    one       boolean  primary key default true check (one),
+    epoch     integer  not null default 1 check (epoch > 0),
+    retention interval not null default '13 months' check (retention >= '1 month'),
+    beyond    text     not null default 'detach' check (beyond in ('detach', 'drop')),
+    forgotten xid8     not null default '0'
+);
+
+comment on table parking_private.event_log is 'One row about the record of events as a whole.';
+comment on column parking_private.event_log.retention is 'How long events stay in the record.';
+comment on column parking_private.event_log.beyond is
+    'detach: older months stay as tables of their own in parking_private; drop: they are dropped.';
+comment on column parking_private.event_log.forgotten is
+    'The last transaction of this epoch whose events have left the record: cursors from before it cannot go on.';
+
+insert into parking_private.event_log default values;
 
 
 create view parking.history with (security_barrier) as

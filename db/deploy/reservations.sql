@@ -33,7 +33,7 @@ create table parking.reservations (
 
     constraint period_has_an_end_after_its_start check (starts < ends),
     constraint period_lies_in_sane_years check (starts >= '2000-01-01 00:00+00' and ends < '2200-01-01 00:00+00'),
-    -- Boards look back by this length to find what still runs; see parking_private.cells.
+    -- Boards look back by these 168 hours to find what still runs; see parking_private.cells.
     constraint period_is_at_most_a_week check (ends - starts <= interval '7 days'),
     constraint only_an_active_reservation_has_no_end check ((status = 'active') = (ended_at is null)),
 
@@ -46,12 +46,13 @@ create table parking.reservations (
 );
 
 comment on table parking.reservations is 'One spot, one person, one half-open period [starts, ends).';
-comment on column parking.reservations.during is 'For the exclusion constraint only: under row-level security no other query could use an index on it.';
+comment on column parking.reservations.during is
+    'For the exclusion constraint and for book(), which looks at one spot only: under row-level security && alone finds no index.';
 comment on column parking.reservations.status is 'active -> completed, by the driver (complete) or after its end by the stale checker (release_stale).';
 comment on column parking.reservations.ended_at is 'When it was completed or released; null while it is active.';
 
--- Boards and searches: what lies in a lot on a day.
-create index reservations_live_by_lot on parking.reservations (tenant_id, lot_id, starts) where status = 'active';
+-- Boards, searches and figures: what lies in a lot on a day.
+create index reservations_by_lot on parking.reservations (tenant_id, lot_id, starts);
 -- The stale checker: what is overdue.
 create index reservations_live_by_end on parking.reservations (tenant_id, ends) where status = 'active';
 -- A driver's own, and the foreign key to people.

@@ -22,8 +22,9 @@ create function parking.stats(lot bigint default null)
 as $$
 #variable_conflict use_column
 declare
-    v_now timestamptz := parking.clock();
-    v_lot record;
+    c_window constant interval := interval '2160 hours';
+    v_now    timestamptz := parking.clock();
+    v_lot    record;
 begin
     select l.tenant_id, l.id, l.time_zone into strict v_lot
     from parking.find_lot(stats.lot) f
@@ -31,24 +32,28 @@ begin
 
     return query
         with held as (
-            -- A reservation that was ended early held its spot until then.
-            select r.id, r.status, r.starts, r.ends, least(r.ends, r.ended_at) as until
+            -- Whole local hours. Most reservations share theirs with many others, so they are counted before they are
+            -- taken apart. One that was ended early held its spot until then.
+            select date_trunc('hour', r.starts, v_lot.time_zone) as first, least(r.ends, r.ended_at) - interval '1 microsecond' as last,
+                   count(*) as cars
             from parking.reservations r
             where r.tenant_id = v_lot.tenant_id and r.lot_id = v_lot.id
+              and r.starts > v_now - c_window
+              and r.starts < least(r.ends, r.ended_at)
+            group by 1, 2
         ), hours as (
             -- Steps of real hours: on the day with 25, hour 2 counts twice, on the one with 23 not at all.
-            select extract(hour from g.moment at time zone v_lot.time_zone)::integer as hour, count(*) as cars
+            select extract(hour from g.moment at time zone v_lot.time_zone)::integer as hour, sum(h.cars) as cars
             from held h
-            cross join lateral generate_series(
-                date_trunc('hour', h.starts, v_lot.time_zone), h.until - interval '1 microsecond', interval '1 hour'
-            ) g(moment)
-            where h.starts < h.until
+            cross join lateral generate_series(h.first, h.last, interval '1 hour') g(moment)
             group by 1
         )
         select v_lot.id, v_lot.time_zone,
             (select h.hour from hours h order by h.cars desc, h.hour limit 1),
-            (select count(*) from held),
-            (select count(*) from held h where h.status = 'active' and h.ends > v_now),
+            (select count(*) from parking.reservations r where r.tenant_id = v_lot.tenant_id and r.lot_id = v_lot.id),
+            (select count(*) from parking.reservations r
+             where r.tenant_id = v_lot.tenant_id and r.lot_id = v_lot.id and r.status = 'active' and r.ends > v_now
+               and r.starts > v_now - interval '168 hours'),
             count(*),
             count(*) filter (where s.status = 'available')
         from parking.list_spots(v_lot.id) s;
@@ -58,8 +63,8 @@ $$;
 comment on function parking.stats(bigint) is
 $$How a lot is used: its reservations ever and the live ones, its spots and how many are free at this moment, and the peak hour.
 
-The peak hour is the local hour of the day, 0 to 23, in which most reservations held a spot, the earliest of several;
-null while there is none.
+The peak hour is the local hour of the day, 0 to 23, in which most reservations of the last 90 days and of those to come
+hold a spot, the earliest of several; null while there is none.
 
 Problems: unknown-lot.
 

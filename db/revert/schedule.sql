@@ -3,7 +3,7 @@
 -- The extension stays: other databases of the cluster may have their jobs in it.
 
 select coalesce(current_setting('cron.database_name', true), '') as cron_home,
-       current_setting('cron.database_name', true) is not null as has_cron,
+       current_setting('shared_preload_libraries') ~ '\mpg_cron\M' as has_cron,
        current_database() as this_database
 \gset
 
@@ -13,7 +13,8 @@ select coalesce(current_setting('cron.database_name', true), '') as cron_home,
     \if :has_jobs
         select cron.unschedule(j.jobid)
         from cron.job j
-        where j.jobname in ('parking sweep of ' || :'this_database', 'parking tidy of ' || :'this_database')
+        where j.jobname in ('parking sweep of ' || :'this_database', 'parking events of ' || :'this_database',
+            'parking tidy of ' || :'this_database')
         \g /dev/null
     \endif
     \connect :"this_database"

@@ -3,14 +3,22 @@
 begin;
 
 do $$
+declare
+    v_table  text;
+    v_before bigint;
 begin
-    -- Where there is a demo, or a real tenant of that name, a call changes nothing.
     if not exists (select from parking.tenants where slug = 'default') then
-        insert into parking.tenants (id, slug, name) overriding system value values (-1, 'default', 'Verify');
-        assert (select count(*) = 0 from parking.seed_demo()), 'an existing tenant gets no drivers';
-    else
-        perform parking.seed_demo();
+        -- A restarted sequence goes back to where it was with the transaction, so that the demo's spots will be 1 to 5.
+        for v_table in select unnest(array['tenants', 'lots', 'floors', 'rows', 'spots', 'people']) loop
+            execute format('alter sequence %s restart', pg_get_serial_sequence('parking.' || v_table, 'id'));
+        end loop;
+        assert (select count(*) = 2 and min(spots) = 5 from parking.seed_demo()), 'the demo has five spots and two drivers';
+        assert (select outcome = 'signed-in' from parking.sign_in('driver1@parking.com', 'password123'));
     end if;
+    -- Where there is a demo, or a real tenant of that name, a call changes nothing.
+    select count(*) into v_before from parking.people;
+    perform parking.seed_demo();
+    assert (select count(*) from parking.people) = v_before, 'a second call changes nothing';
     assert has_function_privilege('parking_dba', 'parking.seed_demo()', 'execute');
     assert not has_function_privilege('parking_service', 'parking.seed_demo()', 'execute'),
         'the service must not make accounts whose password everybody knows';

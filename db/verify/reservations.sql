@@ -42,6 +42,8 @@ begin
         null;  -- as it should be
     end;
     assert (select count(*) = 2 and min(driver) = 'a@verify.example' from parking.bookings where lot_id = -1);
+    assert to_regclass('parking.reservations_by_lot') is not null and to_regclass('parking.reservations_live_by_end') is not null
+        and to_regclass('parking.reservations_by_person') is not null, 'boards, the stale checker and drivers have their indexes';
     assert has_table_privilege('parking_dba', 'parking.bookings', 'select'), 'a DBA reads the view';
     assert not has_table_privilege('parking_dba', 'parking.reservations', 'select'), 'a DBA reads no table';
     assert not has_table_privilege('parking_service', 'parking.bookings', 'select'), 'the service reads no view';

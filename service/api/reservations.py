@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
 
 from asyncpg import Record
 from litestar import Request, Response, get, post, put
@@ -17,6 +16,7 @@ from service.auth import Identity, require_bearer
 from service.database import Database
 from service.edge import LARGEST_NUMBER, StrictJson
 from service.openapi import problems
+from service.zones import zone_of
 
 Number = Annotated[int, Meta(ge=1, le=LARGEST_NUMBER)]
 Moment = Annotated[dt.datetime, Meta(tz=True, description="RFC 3339; the offset is required.")]
@@ -43,7 +43,7 @@ class Reservation(Struct):
     @classmethod
     def of(cls, row: Record) -> Reservation:
         """From a row of parking.bookings."""
-        zone = ZoneInfo(row["time_zone"])
+        zone = zone_of(row["time_zone"])
         return cls(
             id=row["id"],
             spot_id=row["spot_id"],

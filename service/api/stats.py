@@ -13,7 +13,8 @@ from service.settings import Settings
 
 
 class Stats(Struct):
-    """`peak_hour` is the hour of the day, in `time_zone`, that most bookings cover; null while there is none."""
+    """`peak_hour` is the hour of the day, in `time_zone`, that most bookings of the last 90 days
+    and of those to come cover; null while there is none."""
 
     peak_hour: int | None
     total_reservations: int
@@ -32,5 +33,6 @@ async def show_stats(
         "select s.* from parking.find_lot($1, $2) l cross join lateral parking.stats(l.id) s",
         lot or settings.lot,
         settings.tenant,
+        pool="stats",
     )
     return Stats(**{name: row[name] for name in Stats.__struct_fields__})

@@ -59,6 +59,8 @@ async def test_an_orderly_end_answers_what_runs_and_closes_the_sockets(
         async with httpx.AsyncClient(base_url=service.url, timeout=20, trust_env=False) as client:
             driver = await sign_in(client)
             sockets = [await websockets.connect(f"{service.ws_url}/ws") for _ in range(5)]
+            for socket in sockets:
+                assert "hello" in str(await socket.recv())
             async with holder.transaction():
                 await holder.execute("select from parking.spots where id = 1 for update")
                 request = asyncio.create_task(client.post("/reservations", json=booking(), headers=driver))

@@ -33,12 +33,19 @@ async def either(request: pytest.FixtureRequest, database: Database) -> AsyncIte
 @asynccontextmanager
 async def listening(service: Service, path: str = "/ws") -> AsyncIterator[ClientConnection]:
     async with connect_to(service.ws_url + path, proxy=None) as socket:
+        if "after=" not in path:
+            assert (await next_message(socket))["type"] == "hello"
         yield socket
+
+
+async def next_message(socket: ClientConnection) -> dict[str, Any]:
+    message: dict[str, Any] = json.loads(await asyncio.wait_for(socket.recv(), LIMIT))
+    return message
 
 
 async def next_event(socket: ClientConnection) -> dict[str, Any]:
     while True:
-        message: dict[str, Any] = json.loads(await asyncio.wait_for(socket.recv(), LIMIT))
+        message = await next_message(socket)
         if message["type"] != "heartbeat":
             return message
 
@@ -67,7 +74,7 @@ async def test_the_life_of_a_booking_reaches_every_client(either: Service, conne
                 ("completed", 5),
                 ("released", 4),
             ]
-            assert events[0].keys() == {"id", "type", "spot_id", "lot_id", "start_time", "end_time", "at"}
+            assert events[0].keys() == {*("id", "type", "spot_id", "lot_id", "start_time", "end_time", "at", "cursor")}
             assert events[0]["lot_id"] == 1
             assert events[0]["end_time"][-6:] in ("+01:00", "+02:00"), "the lot's own offset"
             assert "driver" not in json.dumps(events)
@@ -216,6 +223,20 @@ async def test_a_socket_that_there_is_not(module_service: Service, path: str) ->
         async with listening(module_service, path):
             pass
     assert caught.value.response.status_code in (400, 403, 404)
+
+
+async def test_a_heartbeat_comes_when_nothing_happens(database: Database) -> None:
+    """Its cursor stands behind all that was sent: the twenty seconds are shortened by a program around the service."""
+    program = """
+import runpy
+import service.sockets
+service.sockets.HEARTBEAT_SECONDS = 0.3
+runpy.run_module("service", run_name="__main__")
+"""
+    async with Service(database, program=program) as service, listening(service) as socket:
+        message = await next_message(socket)
+        assert message["type"] == "heartbeat"
+        assert message["cursor"]
 
 
 async def test_what_a_client_sends_means_nothing(service: Service, connect: Connect) -> None:

@@ -133,6 +133,91 @@ async def test_a_period_longer_than_a_slot_and_a_day_shows_wherever_it_lies(conn
     assert [row["id"] for row in free] == [2, 3, 4, 5]
 
 
+async def test_the_longest_booking_shows_on_the_day_after_a_change_of_clocks(connect: Connect) -> None:
+    """168 hours reach back further than seven local days when one of them has 23."""
+    superuser, service = await connect("postgres"), await connect()
+    await superuser.execute("""
+        update parking.lots set longest_booking = '7 days';
+        update parking.time_slots set starts = '00:00', ends = '04:00' where starts = '08:00'""")
+    await set_clock(superuser, at(20, day=date(2030, 3, 24)))
+    await service.fetch(BOOK, DRIVER_1, 1, at(23, 30, date(2030, 3, 24)), at(0, 30, date(2030, 4, 1)))
+    assert await states(service, 1, date(2030, 4, 1)) == ["booked", "available", "available"]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York"])
+async def test_the_sessions_time_zone_changes_nothing(connect: Connect, zone: str) -> None:
+    superuser, service = await connect("postgres"), await connect("parking_service", timezone=zone)
+    await superuser.execute("update parking.lots set longest_booking = '7 days', booking_horizon = '30 days'")
+    await set_clock(superuser, at(20, day=date(2030, 3, 24)))
+    await service.fetch(BOOK, DRIVER_1, 1, at(23, 30, date(2030, 3, 24)), at(0, 30, date(2030, 4, 1)))
+    # Thirty days are 720 hours, and in these there are an hour less of the clock's.
+    await service.fetch(BOOK, DRIVER_1, 2, at(20, day=date(2030, 4, 23)), at(20, 59, date(2030, 4, 23)))
+    with refused("period-too-far", 422):
+        await service.fetch(BOOK, DRIVER_1, 2, at(21, day=date(2030, 4, 23)), at(21, 1, date(2030, 4, 23)))
+    await set_clock(superuser, at(0, 15, date(2030, 4, 1)))
+    assert await service.fetchval("select status from parking.list_spots() where id = 1") == "booked"
+    assert await service.fetchval("select available_now from parking.stats()") == 4
+    midnight = at(0, day=date(2030, 4, 1))
+    free = await service.fetch("select id from parking.free_spots($1, $2)", midnight, midnight + timedelta(minutes=20))
+    assert [row["id"] for row in free] == [2, 3, 4, 5]
+
+
+async def test_a_retired_spot_is_nowhere_to_be_found(connect: Connect) -> None:
+    superuser, service = await connect("postgres"), await connect()
+    await superuser.execute("update parking.spots set retired_at = parking.clock() where id = 2")
+    assert {row["spot_id"] for row in await service.fetch(BOARD, None, None, None)} == {1, 3, 4, 5}
+    assert [row["id"] for row in await service.fetch("select id from parking.list_spots()")] == [1, 3, 4, 5]
+    free = await service.fetch("select id from parking.free_spots($1, $2)", hours_ahead(1), hours_ahead(2))
+    assert [row["id"] for row in free] == [1, 3, 4, 5]
+
+
+async def test_a_past_cell_holds_nobody(connect: Connect) -> None:
+    superuser, service = await connect("postgres"), await connect()
+    await set_clock(superuser, at(7))
+    await service.fetch(BOOK, DRIVER_1, 1, at(8), at(14))
+    await set_clock(superuser, at(13))
+    rows = await service.fetch(BOARD, None, None, DRIVER_1)
+    assert [(row["status"], bool(row["reservation_id"])) for row in rows[:2]] == [("past", False), ("booked", True)]
+
+
+@pytest.mark.parametrize("zone", ["CEST", "Foo/-3", "Europe/berlin", "posixrules", "", "Europe/Nowhere"])
+async def test_a_time_zone_that_only_postgresql_knows_is_refused(connect: Connect, zone: str) -> None:
+    superuser = await connect("postgres")
+    with pytest.raises(asyncpg.CheckViolationError):
+        await superuser.execute("update parking.lots set time_zone = $1", zone)
+
+
+async def test_boards_and_the_checker_use_their_indexes_in_a_large_lot(connect: Connect) -> None:
+    superuser = await connect("postgres")
+    await superuser.execute("""
+        insert into parking.spots (tenant_id, lot_id, row_id, name, position)
+        select 1, 1, 1, 'Large ' || n, n from generate_series(6, 205) n;
+        insert into parking.reservations (tenant_id, lot_id, spot_id, person_id, starts, ends, booked_at)
+        select 1, 1, s.id, 1, h.starts, h.starts + interval '4 hours', parking.clock()
+        from parking.spots s, generate_series(parking.clock() + interval '1 hour', parking.clock() + interval '30 days',
+            interval '8 hours') h(starts)""")
+    await superuser.execute("vacuum analyze parking.reservations")
+    await superuser.execute("load 'auto_explain'")
+    plans: list[str] = []
+    superuser.add_log_listener(lambda _, message: plans.append(message.message or ""))
+    await superuser.execute("""
+        set auto_explain.log_min_duration = 0;
+        set auto_explain.log_nested_statements = on;
+        set client_min_messages = log""")
+    for statement in (
+        "select * from parking.board(1, current_date + 7)",
+        "select * from parking.list_spots(1)",
+        "select * from parking.free_spots(parking.clock(), parking.clock() + interval '1 hour')",
+        "select * from parking.release_stale()",
+        "select * from parking.book(1, 7, current_date + interval '100 days', current_date + interval '2401 hours')",
+    ):
+        plans.clear()
+        await superuser.fetch(statement)
+        plan = "\n".join(plans)
+        assert "reservations" in plan, statement
+        assert "Seq Scan on reservations" not in plan, statement
+
+
 async def test_the_list_of_spots(connect: Connect) -> None:
     superuser, service = await connect("postgres"), await connect()
     await set_clock(superuser, at(9))

@@ -8,20 +8,20 @@ from tests.conftest import Connect
 from tests.support.sql import BOOK, DRIVER_1, edit_function, hours_ahead
 
 READ = """
-    select s.snapshot::text as cursor, e.id, e.reservation_id
-    from (select pg_current_snapshot() as snapshot) s
-    left join parking.events_after($1::text::pg_snapshot) e on true"""
+    select s.cursor, e.id, e.reservation_id
+    from (select parking.event_cursor() as cursor) s
+    left join parking.events_after($1) e on true"""
 
 
 class Reader:
-    """Reads as the service does: the cursor is the previous snapshot."""
+    """Reads as the service does: the next cursor comes from the same statement."""
 
     def __init__(self, connection: asyncpg.Connection) -> None:
         self.connection = connection
         self.cursor: str = ""
 
     async def start(self) -> None:
-        self.cursor = await self.connection.fetchval("select pg_current_snapshot()::text")
+        self.cursor = await self.connection.fetchval("select parking.event_cursor()")
 
     async def read(self) -> list[int]:
         rows = await self.connection.fetch(READ, self.cursor)
@@ -84,7 +84,7 @@ async def test_one_commit_of_a_wave_rings_and_a_later_wave_rings_again(connect: 
     await edit_function(
         superuser,
         "parking_private.announce(bigint,text,bigint,bigint,bigint,bigint,timestamptz,timestamptz,timestamptz)",
-        "(extract(epoch from parking.clock()) * 20)::bigint % 2147483647",
+        "(extract(epoch from announce.at) * 20)::bigint % 2147483647",
         "1",
     )
     ringer = first.transaction()

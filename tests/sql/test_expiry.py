@@ -4,9 +4,11 @@ import asyncio
 import secrets
 from datetime import timedelta
 
+import asyncpg
 import pytest
 
 from tests.conftest import Connect
+from tests.sql.test_races import waits_for_a_lock
 from tests.support import Cluster
 from tests.support.sql import (
     BOOK,
@@ -43,7 +45,7 @@ async def test_without_that_release_the_lapsed_booking_would_refuse_it(connect: 
     eight = hours_ahead(-2)
     await service.fetch(BOOK, DRIVER_1, 1, eight, eight + timedelta(hours=2, minutes=1))
     await shift_clock(superuser, timedelta(minutes=5))
-    with refused("spot-taken", 409):
+    with pytest.raises(asyncpg.ExclusionViolationError):
         await service.fetch(BOOK, DRIVER_2, 1, eight, eight + timedelta(hours=4))
 
 
@@ -56,6 +58,37 @@ async def test_a_lapsed_booking_looks_free_before_anybody_has_released_it(connec
     assert await service.fetchval(first) == "available"
     free = await service.fetch("select id from parking.free_spots($1, $2)", hours_ahead(0), hours_ahead(9))
     assert 1 in [row["id"] for row in free]
+
+
+async def test_a_refused_booking_releases_nothing_and_logs_nothing(connect: Connect, cluster: Cluster) -> None:
+    """What it released would be rolled back, but not the line in the server's log."""
+    superuser, service = await connect("postgres"), await connect()
+    number = 10**9 + secrets.randbelow(10**9)
+    await superuser.execute(f"alter table parking.reservations alter column id restart with {number}")
+    await service.fetch(BOOK, DRIVER_1, 1, hours_ahead(-1), hours_ahead(1))
+    await service.fetch(BOOK, DRIVER_1, 1, hours_ahead(3), hours_ahead(4))
+    await shift_clock(superuser, timedelta(hours=2))
+    with refused("spot-taken", 409):
+        await service.fetch(BOOK, DRIVER_2, 1, hours_ahead(3), hours_ahead(4))
+    assert f"(Reservation ID {number})" not in cluster.log.read_text()
+    await service.fetch(BOOK, DRIVER_2, 1, hours_ahead(2), hours_ahead(2.9))
+    assert f"(Reservation ID {number})" in cluster.log.read_text()
+
+
+async def test_a_driver_who_ends_and_one_who_books_release_an_overdue_booking_once(connect: Connect) -> None:
+    """book() finds it overdue while its own driver is just ending it."""
+    superuser, ending, booking = await connect("postgres"), await connect(), await connect()
+    overdue = await one_row(ending, BOOK, DRIVER_1, 1, hours_ahead(-1), hours_ahead(1))
+    await shift_clock(superuser, timedelta(hours=2))
+    transaction = ending.transaction()
+    await transaction.start()
+    await ending.fetch(COMPLETE, DRIVER_1, overdue["id"])
+    late = asyncio.create_task(booking.fetch(BOOK, DRIVER_2, 1, hours_ahead(2), hours_ahead(3)))
+    await waits_for_a_lock(superuser)
+    await transaction.commit()
+    await late
+    types = [row["type"] for row in await booking.fetch("select type from parking.events_after()")]
+    assert types == ["booked", "completed", "booked"]
 
 
 async def test_what_is_released_is_logged_and_recorded(connect: Connect, cluster: Cluster) -> None:

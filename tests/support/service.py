@@ -40,15 +40,22 @@ class Service:
     """One service process on a free port, talking to `database` as parking_service.
 
     `environ` adds to or replaces its settings (`PARKING_*`); `server` is `granian` (`python -m service`, as `make up`
-    runs it) or `uvicorn`. It starts with `await start()` or as a context manager, `with` or `async with`, and may be
-    stopped or killed and started again: port and secret stay.
+    runs it) or `uvicorn`; `program` is Python to run instead of `-m service`, which may change a constant first.
+    It starts with `await start()` or as a context manager, `with` or `async with`, and may be stopped or killed and
+    started again: port and secret stay.
     """
 
     def __init__(
-        self, database: Database, *, environ: Mapping[str, str] | None = None, server: Server = "granian"
+        self,
+        database: Database,
+        *,
+        environ: Mapping[str, str] | None = None,
+        server: Server = "granian",
+        program: str | None = None,
     ) -> None:
         self.database = database
         self.server = server
+        self.program = program
         self.port = free_port()
         self.secret = secrets.token_urlsafe(48)
         self.settings = {
@@ -98,7 +105,9 @@ class Service:
     def _start(self, seconds: float) -> None:
         assert self._process is None, "the service is running already"
         command = {
-            "granian": [sys.executable, "-m", "service"],
+            "granian": [sys.executable, "-m", "service"]
+            if self.program is None
+            else [sys.executable, "-c", self.program],
             "uvicorn": [
                 *(sys.executable, "-m", "uvicorn", "--factory", "service.app:create_app", "--no-access-log"),
                 *("--host", self.settings["PARKING_HOST"], "--port", self.settings["PARKING_PORT"]),
