@@ -17,6 +17,7 @@ import statistics
 import sys
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -51,7 +52,7 @@ MORNING = datetime(DAY.year, DAY.month, DAY.day, 10, tzinfo=BERLIN)
 # --- clients ---------------------------------------------------------------------------------------------------------
 
 
-class Client:
+class Client(ABC):
     """Somebody who connects again whenever the socket closes, until the end of the `async with`."""
 
     def __init__(self, service: Service) -> None:
@@ -62,11 +63,13 @@ class Client:
         self._task: asyncio.Task[None] | None = None
 
     @property
+    @abstractmethod
     def path(self) -> str:
-        raise NotImplementedError
+        """Where it connects."""
 
+    @abstractmethod
     def take(self, frame: str) -> None:
-        raise NotImplementedError
+        """What it makes of a frame."""
 
     async def _run(self) -> None:
         address = self.service.ws_url
