@@ -398,7 +398,12 @@ class Feed:
         """Read on each bell, soon again while a transaction that ran at the bell still runs, and else now and then."""
         soonest, seldom, patience = STRAGGLER_SECONDS
         loop = asyncio.get_running_loop()
-        await self._read(connection)
+        try:
+            await self._read(connection)
+        except TimeoutError:
+            # Silence, or more to catch up with than can be read in time; with the same cursor that would never end.
+            self._begin_anew()
+            raise
         self._spoil_boards()
         goal, deadline, pause = 0, 0.0, POLL_SECONDS
         while True:
@@ -430,10 +435,8 @@ class Feed:
             self._waiting += waiting
             if error.sqlstate != "PK410":
                 raise
-            log.warning("The record has been restored or shortened: beginning anew")
-            self._cursor = None
-            self._let_followers_go()
-            self._spoil_boards()
+            log.warning("The record has been restored or shortened")
+            self._begin_anew()
             return 0, 0
         except BaseException:
             self._waiting += waiting
@@ -443,7 +446,7 @@ class Feed:
         # Whoever comes from here on reads up to this snapshot for himself.
         self._cursor, self._snapshot = now["now"], now["snapshot"]
         if len(events) == LONGEST_CATCH_UP:
-            log.warning("%d events behind, or more: beginning anew", LONGEST_CATCH_UP)
+            log.warning("%d events behind, or more", LONGEST_CATCH_UP)
             self._let_followers_go()
             self._spoil_boards()
         else:
@@ -464,6 +467,12 @@ class Feed:
                     outbox.put(frame)
             if number % EVENTS_AT_A_TIME == 0:
                 await asyncio.sleep(0)
+
+    def _begin_anew(self) -> None:
+        """Forget how far the reading was. Nobody misses anything: followers come back with their own cursors."""
+        self._cursor = None
+        self._let_followers_go()
+        self._spoil_boards()
 
     def _let_followers_go(self) -> None:
         for followers in self._followers.values():

@@ -15,9 +15,9 @@ from websockets.asyncio.client import ClientConnection
 
 from service.asyncapi import DOCUMENT
 from tests.conftest import Connect
-from tests.feed.test_events import LIMIT, listening, next_message, silent
-from tests.support import Service
-from tests.support.sql import BOOK, COMPLETE, DRIVER_1, hours_ahead, one_row, shift_clock
+from tests.feed.test_events import LIMIT, listener_pid, listening, next_message, silent
+from tests.support import Database, Service
+from tests.support.sql import BOOK, COMPLETE, DRIVER_1, edit_function, hours_ahead, one_row, shift_clock
 
 
 def after(cursor: str) -> str:
@@ -158,6 +158,31 @@ async def test_a_restored_record_says_reset_to_old_cursors_and_lets_followers_go
         assert (await next_message(socket))["type"] == "reset"
         await change(superuser, 2)
         assert (await next_message(socket))["spot_id"] == 2
+
+
+async def test_more_to_catch_up_with_than_can_be_read_in_time_does_not_silence_the_feed(
+    database: Database, connect: Connect
+) -> None:
+    """The reading behind an old cursor is made too slow for the limit; the follower comes back and misses nothing."""
+    superuser = await connect("postgres")
+    async with Service(database) as service, listening(service) as socket:
+        await change(superuser, 1)
+        cursor = (await next_message(socket))["cursor"]
+        assert (await next_message(socket))["type"] == "completed"
+        pid = await listener_pid(superuser)
+        await edit_function(
+            superuser,
+            "parking.events_after(text,bigint,pg_snapshot,integer)",
+            "    return query",
+            "    if at_most = 10000 and after <> event_cursor() then perform pg_sleep(30); end if; return query",
+        )
+        await superuser.execute("select pg_terminate_backend($1)", pid)
+        await change(superuser, 2)
+        with pytest.raises(websockets.exceptions.ConnectionClosed):
+            await asyncio.wait_for(socket.recv(), 3 * LIMIT)
+        assert socket.close_code == 1013
+        async with listening(service, after(cursor)) as back:
+            assert [event.get("spot_id") for event in await until_hello(back)] == [1, 2, 2, None]
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "1~5:3:~5:3:~1", "1~1:2:~1:2:~99999999999999999999", "~" * 100])
