@@ -1,6 +1,6 @@
 -- Deploy parking:availability to pg
 -- requires: reservations
--- requires: context
+-- requires: membership
 --
 -- What is free is derived from the live reservations, each time anew. A cell of a board is one spot in one time slot of
 -- a lot's local day: past when its slot has ended, booked when a live reservation overlaps what remains of it, else
@@ -10,9 +10,47 @@ begin;
 
 set local role parking_owner;
 
+create function parking_private.enter_lot(
+    lot    bigint,
+    tenant text,
+    actor  bigint
+)
+    returns parking.lots
+    language plpgsql
+    volatile
+as $$
+declare
+    v_found  record;
+    v_lot    parking.lots;
+    v_person parking.people;
+begin
+    select f.tenant_id, f.id into v_found from parking_private.find_tenant_of_lot(enter_lot.lot, enter_lot.tenant) f;
+    perform parking_private.enter_tenant(v_found.tenant_id);
+    select l.* into v_lot from parking.lots l where l.tenant_id = v_found.tenant_id and l.id = v_found.id;
+    if not v_lot.public then
+        select p.* into v_person
+        from parking.people p
+        where p.tenant_id = v_found.tenant_id and p.id = enter_lot.actor and p.active;
+    end if;
+    -- Whom it does not concern learns of it what there is to learn of a lot that does not exist.
+    if v_lot.id is null or not v_lot.public and not parking_private.has_permission(v_person, 'read:parking') then
+        perform parking_private.refuse('unknown-lot', case
+            when enter_lot.lot is not null then format('There is no lot %s.', enter_lot.lot)
+            else format('Tenant %s has no lot.', coalesce(quote_literal(enter_lot.tenant), 'null'))
+        end);
+    end if;
+    return v_lot;
+end
+$$;
+
+comment on function parking_private.enter_lot(bigint, text, bigint) is
+    'A lot by its number, or a tenant''s first one, if it is public or the actor may look at it; its tenant entered. Else the problem unknown-lot.';
+
+
 create function parking.find_lot(
     lot    bigint default null,
-    tenant text default 'default'
+    tenant text default 'default',
+    actor  bigint default null
 )
     returns table (
         id          bigint,
@@ -28,28 +66,20 @@ create function parking.find_lot(
     set search_path = pg_catalog, parking, parking_private, pg_temp
 as $$
 #variable_conflict use_column
+declare
+    v_lot constant parking.lots := parking_private.enter_lot(find_lot.lot, find_lot.tenant, find_lot.actor);
 begin
     return query
-        select l.id, t.slug, l.name, l.address, l.time_zone, (parking.clock() at time zone l.time_zone)::date
-        from parking.lots l
-        join parking.tenants t on t.id = l.tenant_id
-        where l.id = coalesce(find_lot.lot, (
-            select min(o.id)
-            from parking.lots o
-            join parking.tenants p on p.id = o.tenant_id
-            where p.slug = find_lot.tenant
-        ));
-    if not found then
-        perform parking_private.refuse('unknown-lot', case
-            when find_lot.lot is not null then format('There is no lot %s.', find_lot.lot)
-            else format('Tenant %s has no lot.', coalesce(quote_literal(find_lot.tenant), 'null'))
-        end);
-    end if;
+        select v_lot.id, t.slug, v_lot.name, v_lot.address, v_lot.time_zone, (parking.clock() at time zone v_lot.time_zone)::date
+        from parking.tenants t
+        where t.id = v_lot.tenant_id;
 end
 $$;
 
-comment on function parking.find_lot(bigint, text) is
+comment on function parking.find_lot(bigint, text, bigint) is
 $$A lot by its number, or a tenant's first one; today is the day that it has there now.
+
+A lot that is not public is there only for an actor of its tenant, here and in every function that takes a lot.
 
 Problems: unknown-lot.
 
@@ -60,7 +90,7 @@ Example:
      default     | Demo Garage | Europe/Berlin
     (1 row)$$;
 
-grant execute on function parking.find_lot(bigint, text) to parking_service, parking_dba;
+grant execute on function parking.find_lot(bigint, text, bigint) to parking_service, parking_dba;
 
 
 create function parking_private.slot_label(starts time, ends time)
@@ -74,7 +104,7 @@ comment on function parking_private.slot_label(time, time) is 'A time slot as a 
 
 
 create function parking_private.cells(
-    lot bigint,
+    lot parking.lots,
     day date,
     now timestamptz
 )
@@ -96,20 +126,11 @@ create function parking_private.cells(
 as $$
 #variable_conflict use_column
 declare
-    v_lot  record;
+    v_lot  constant parking.lots := cells.lot;
     -- A slot ends on the next day at the latest, and no reservation is longer than 168 hours.
-    v_from timestamptz;
-    v_to   timestamptz;
+    v_from constant timestamptz := (cells.day::timestamp at time zone v_lot.time_zone) - interval '168 hours';
+    v_to   constant timestamptz := (cells.day + 2)::timestamp at time zone v_lot.time_zone;
 begin
-    select l.tenant_id, l.id, l.time_zone into v_lot
-    from parking.lots l
-    where l.id = cells.lot;
-    if not found then
-        return;
-    end if;
-    v_from := (cells.day::timestamp at time zone v_lot.time_zone) - interval '168 hours';
-    v_to := (cells.day + 2)::timestamp at time zone v_lot.time_zone;
-
     return query
         with slots as (
             select parking_private.slot_label(t.starts, t.ends) as label,
@@ -144,7 +165,7 @@ begin
 end
 $$;
 
-comment on function parking_private.cells(bigint, date, timestamptz) is
+comment on function parking_private.cells(parking.lots, date, timestamptz) is
     'Every cell of a lot''s local day with its live reservations and their holders, and the moment at which time alone may change it (null: never).';
 
 
@@ -186,14 +207,14 @@ create function parking.board(
 as $$
 #variable_conflict use_column
 declare
-    v_lot record;
+    v_lot constant parking.lots := parking_private.enter_lot(board.lot, 'default', board.actor);
+    v_now constant timestamptz := parking.clock();
 begin
-    select l.id, l.today into strict v_lot from parking.find_lot(board.lot) l;
     perform parking_private.require_day(board.day);
     return query
         select c.lot_id, c.spot_id, c.spot, c.type, c.slot, c.starts, c.ends, c.status,
                c.reservation_ids[array_position(c.holder_ids, board.actor)]
-        from parking_private.cells(v_lot.id, coalesce(board.day, v_lot.today), parking.clock()) c;
+        from parking_private.cells(v_lot, coalesce(board.day, (v_now at time zone v_lot.time_zone)::date), v_now) c;
 end
 $$;
 
@@ -242,22 +263,29 @@ create function parking.watch(
 as $$
 #variable_conflict use_column
 declare
-    v_now timestamptz := parking.clock();
+    v_lot parking.lots;
+    v_now constant timestamptz := parking.clock();
 begin
+    perform parking_private.enter_tenant((select f.tenant_id from parking_private.find_tenant_of_lot(watch.lot, null) f));
+    select l.* into v_lot from parking.lots l where l.id = watch.lot;
+    if not found then
+        perform parking_private.refuse('unknown-lot', format('There is no lot %s.', coalesce(watch.lot::text, 'without a number')));
+    end if;
     perform parking_private.require_day(watch.day);
     return query
         select c.lot_id, c.spot_id, c.spot, c.type, c.slot, c.starts, c.ends, c.status,
                coalesce(c.holder_ids, '{}'), coalesce(c.reservation_ids, '{}'), c.changes_at - v_now
-        from parking_private.cells(watch.lot, watch.day, v_now) c;
+        from parking_private.cells(v_lot, watch.day, v_now) c;
 end
 $$;
 
 comment on function parking.watch(bigint, date) is
 $$The board as the live feed needs it: with the holders of each cell, and how long until time alone may change it.
 
-For the service, which shows each driver their own cells and tells nobody else's; holder_ids and reservation_ids go in pairs.
+For the service, which shows each driver their own cells and tells nobody else's, and which has asked find_lot() before
+whether they may look at all; holder_ids and reservation_ids go in pairs.
 
-Problems: day-out-of-range.
+Problems: unknown-lot, day-out-of-range.
 
 Example:
     select spot, slot, status, holder_ids from parking.watch(1, current_date + 7) where spot_id = 3;
@@ -272,8 +300,9 @@ grant execute on function parking.watch(bigint, date) to parking_service, parkin
 
 
 create function parking.list_spots(
-    lot bigint default null,
-    day date default null
+    lot   bigint default null,
+    day   date default null,
+    actor bigint default null
 )
     returns table (
         id     bigint,
@@ -289,12 +318,9 @@ create function parking.list_spots(
 as $$
 #variable_conflict use_column
 declare
-    v_now timestamptz := parking.clock();
-    v_lot record;
+    v_lot constant parking.lots := parking_private.enter_lot(list_spots.lot, 'default', list_spots.actor);
+    v_now constant timestamptz := parking.clock();
 begin
-    select l.tenant_id, l.id, l.time_zone into strict v_lot
-    from parking.find_lot(list_spots.lot) f
-    join parking.lots l on l.id = f.id;
     perform parking_private.require_day(list_spots.day);
 
     return query
@@ -304,7 +330,7 @@ begin
                     'end_time', parking_private.rfc3339(c.ends, v_lot.time_zone),
                     'status', c.status
                 ) order by c.starts) as slots
-            from parking_private.cells(v_lot.id, list_spots.day, v_now) c
+            from parking_private.cells(v_lot, list_spots.day, v_now) c
             where list_spots.day is not null
             group by c.spot_id
         )
@@ -323,7 +349,7 @@ begin
 end
 $$;
 
-comment on function parking.list_spots(bigint, date) is
+comment on function parking.list_spots(bigint, date, bigint) is
 $$A lot's spots, each available or booked at this moment; with a day, also its time slots as JSON, as the REST API shows them.
 
 Problems: unknown-lot, day-out-of-range.
@@ -335,14 +361,15 @@ Example:
      Spot 3 | handicap |     3
     (1 row)$$;
 
-grant execute on function parking.list_spots(bigint, date) to parking_service, parking_dba;
+grant execute on function parking.list_spots(bigint, date, bigint) to parking_service, parking_dba;
 
 
 create function parking.free_spots(
     starts    timestamptz,
     ends      timestamptz,
     lot       bigint default null,
-    spot_type text default null
+    spot_type text default null,
+    actor     bigint default null
 )
     returns table (
         id   bigint,
@@ -356,10 +383,9 @@ create function parking.free_spots(
 as $$
 #variable_conflict use_column
 declare
-    v_now timestamptz := parking.clock();
-    v_lot bigint;
+    v_lot constant parking.lots := parking_private.enter_lot(free_spots.lot, 'default', free_spots.actor);
+    v_now constant timestamptz := parking.clock();
 begin
-    select l.id into strict v_lot from parking.find_lot(free_spots.lot) l;
     if free_spots.starts is null or free_spots.ends is null then
         perform parking_private.refuse('period-incomplete', 'A search needs a start and an end.');
     elsif free_spots.starts >= free_spots.ends then
@@ -368,16 +394,15 @@ begin
 
     return query
         select s.id, s.name, s.type
-        from parking.lots l
-        join parking.spots s on s.tenant_id = l.tenant_id and s.lot_id = l.id
+        from parking.spots s
         join parking.rows w on w.tenant_id = s.tenant_id and w.id = s.row_id
         join parking.floors f on f.tenant_id = w.tenant_id and f.id = w.floor_id
-        where l.id = v_lot
+        where s.tenant_id = v_lot.tenant_id and s.lot_id = v_lot.id
           and s.retired_at is null
           and (free_spots.spot_type is null or s.type = free_spots.spot_type)
           and not exists (
             select from parking.reservations r
-            where r.tenant_id = l.tenant_id and r.lot_id = l.id and r.spot_id = s.id and r.status = 'active'
+            where r.tenant_id = s.tenant_id and r.lot_id = s.lot_id and r.spot_id = s.id and r.status = 'active'
               and r.starts < free_spots.ends and r.starts > free_spots.starts - interval '168 hours'
               and r.ends > greatest(free_spots.starts, v_now)
           )
@@ -385,7 +410,7 @@ begin
 end
 $$;
 
-comment on function parking.free_spots(timestamptz, timestamptz, bigint, text) is
+comment on function parking.free_spots(timestamptz, timestamptz, bigint, text, bigint) is
 $$The spots of a lot that no live reservation holds at any moment of a period; of one type, if one is given.
 
 Problems: unknown-lot, period-incomplete, period-backwards.
@@ -397,6 +422,6 @@ Example:
      Spot 3
     (1 row)$$;
 
-grant execute on function parking.free_spots(timestamptz, timestamptz, bigint, text) to parking_service, parking_dba;
+grant execute on function parking.free_spots(timestamptz, timestamptz, bigint, text, bigint) to parking_service, parking_dba;
 
 commit;

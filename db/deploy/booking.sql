@@ -1,7 +1,7 @@
 -- Deploy parking:booking to pg
 -- requires: reservations
 -- requires: announcing
--- requires: signing_in
+-- requires: membership
 --
 -- Lock order: spot, then reservation. book() locks the spot's row, so that requests for one spot queue up: without it,
 -- partly overlapping inserts deadlock on the exclusion constraint. complete() and the stale checker lock reservations
@@ -100,7 +100,7 @@ create function parking.book(
     set search_path = pg_catalog, parking, parking_private, pg_temp
 as $$
 declare
-    v_person  parking.people := parking_private.require_actor(actor);
+    v_person  parking.people := parking_private.require_actor(actor, 'write:reservation');
     v_place   record;
     v_now     timestamptz;
     v_overdue bigint[];
@@ -131,7 +131,9 @@ begin
           and r.spot_id = book.spot
           and r.status = 'active'
           and r.ends > v_now
-          and r.during && tstzrange(book.starts, book.ends)
+          and r.ends > book.starts
+          and r.starts < book.ends
+          and r.starts > book.starts - interval '168 hours'
     ) then
         perform parking_private.refuse('spot-taken', format('%s is already taken on %s.',
             v_place.name, parking_private.local_period(starts, ends, v_place.time_zone)));
@@ -169,7 +171,7 @@ A period that has begun can be booked while its end lies ahead. Requests for one
 Under the spot's lock, bookings of it that are overdue are released first. In a transaction of a stricter isolation level
 than READ COMMITTED an overlap may be refused by the constraint spot_taken itself (23P01).
 
-Problems: unknown-actor, unknown-spot, spot-taken, period-incomplete, period-backwards, period-over, period-too-early,
+Problems: unknown-actor, not-permitted, unknown-spot, spot-taken, period-incomplete, period-backwards, period-over, period-too-early,
 period-too-far, period-too-long.
 
 Example:
@@ -199,7 +201,7 @@ create function parking.complete(
     set search_path = pg_catalog, parking, parking_private, pg_temp
 as $$
 declare
-    v_person  parking.people := parking_private.require_actor(actor);
+    v_person  parking.people := parking_private.require_actor(actor, 'write:reservation');
     v_now     timestamptz;
     v_booking parking.bookings;
 begin
@@ -230,7 +232,7 @@ $$;
 comment on function parking.complete(bigint, bigint) is
 $$End one's own reservation, now; its spot is free from this moment.
 
-Problems: unknown-actor, unknown-reservation, not-your-reservation, reservation-not-active.
+Problems: unknown-actor, not-permitted, unknown-reservation, not-your-reservation, reservation-not-active.
 
 Example:
     select c.spot, c.status, c.ended_at <= parking.clock() as ended
@@ -255,7 +257,7 @@ create function parking.find_reservation(
     set search_path = pg_catalog, parking, parking_private, pg_temp
 as $$
 declare
-    v_person  parking.people := parking_private.require_actor(actor);
+    v_person  parking.people := parking_private.require_actor(actor, 'read:own_data');
     v_holder  bigint;
     v_booking parking.bookings;
 begin
@@ -269,10 +271,12 @@ begin
         perform parking_private.refuse('not-your-reservation', format('Reservation %s is another driver''s.', reservation));
     end if;
 
-    select b.tenant_id, b.id, b.lot_id, b.spot_id, b.spot, b.driver, b.starts, b.ends, b.status, b.booked_at, b.ended_at, b.time_zone
+    select r.tenant_id, r.id, r.lot_id, r.spot_id, s.name, v_person.email, r.starts, r.ends, r.status, r.booked_at, r.ended_at, l.time_zone
     into v_booking
-    from parking.bookings b
-    where b.tenant_id = v_person.tenant_id and b.id = find_reservation.reservation;
+    from parking.reservations r
+    join parking.spots s on s.tenant_id = r.tenant_id and s.id = r.spot_id
+    join parking.lots l on l.tenant_id = r.tenant_id and l.id = r.lot_id
+    where r.tenant_id = v_person.tenant_id and r.id = find_reservation.reservation;
     return v_booking;
 end
 $$;
@@ -280,7 +284,7 @@ $$;
 comment on function parking.find_reservation(bigint, bigint) is
 $$One of a person's own reservations.
 
-Problems: unknown-actor, unknown-reservation, not-your-reservation.
+Problems: unknown-actor, not-permitted, unknown-reservation, not-your-reservation.
 
 Example:
     select * from parking.find_reservation(parking.find_person('driver1@parking.com'), 123456789);
@@ -308,7 +312,8 @@ begin
         perform parking_private.refuse('not-a-number-of-rows',
             format('At most %s reservations cannot be released.', coalesce(at_most::text, 'null')));
     end if;
-    for v_tenant in select t.id from parking.tenants t order by t.id loop
+    for v_tenant in select t.id from parking_private.all_tenants() t(id) loop
+        perform parking_private.enter_tenant(v_tenant);
         v_due := array(
             select r.id
             from parking.reservations r

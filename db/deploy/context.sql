@@ -9,6 +9,15 @@
 -- A refusal is part of the interface. refuse() raises SQLSTATE PKnnn, nnn being the HTTP status; the constraint name is
 -- the problem's slug, MESSAGE says what is the matter this time, DETAIL is the problem's constant title, HINT the remedy.
 -- psql prints these, the REST API and the page pass them on; nobody matches on their text. problems() is the list.
+--
+-- A tenant's data are behind row-level security. Every public function finds out whose data it is about, from a person, a
+-- lot or a session, and calls enter_tenant(); until then, and in every table that somebody forgot to name, there is
+-- nothing to see. The setting lasts as long as the transaction. isolate() is what a table does to take part:
+--
+--     role               sees                                     because
+--     parking_owner      the tenant that was entered              it owns the functions, and is not above the policies
+--     parking_platform   every tenant, and only reads             it owns the few helpers that find out whose data it is
+--     parking_viewer     the tenants of whoever is looking        it owns the views; readable_tenants() goes by current_user
 
 begin;
 
@@ -53,6 +62,7 @@ begin atomic
     values
         ('unknown-actor',          401, 'Nobody is signed in',                 'Sign in again.'),
         ('wrong-credentials',      401, 'Wrong e-mail or password',            'Check both and try again.'),
+        ('not-permitted',          403, 'Not permitted',                       'Ask whoever administers your account for the role that may do this.'),
         ('not-your-reservation',   403, 'Another driver''s reservation',       'Only the driver who booked can see or end a reservation.'),
         ('unknown-function',       404, 'No such function',                    'select * from parking.help() lists them all.'),
         ('unknown-lot',            404, 'No such lot',                         'Check the lot''s number.'),
@@ -109,6 +119,26 @@ end
 $$;
 
 comment on function parking_private.refuse(text, text) is 'Raise a problem of parking.problems() with this occurrence''s message.';
+
+
+create function parking_private.current_tenant()
+    returns bigint
+    language sql
+    stable
+    return nullif(current_setting('parking.tenant', true), '')::bigint;
+
+comment on function parking_private.current_tenant() is 'The tenant that this transaction has entered; null: none, and nothing can be seen.';
+
+
+create function parking_private.enter_tenant(tenant bigint)
+    returns void
+    language sql
+    volatile
+begin atomic
+    select set_config('parking.tenant', coalesce(tenant::text, ''), true);
+end;
+
+comment on function parking_private.enter_tenant(bigint) is 'From here to the end of the transaction, or to the next call, rows are those of this tenant.';
 
 
 create function parking_private.is_time_zone(zone text)

@@ -14,7 +14,8 @@ comment on schema extensions is 'Other people''s functions, kept out of the way:
 create extension btree_gist with schema extensions;
 create extension pgcrypto with schema extensions;
 
-grant usage on schema parking to parking_service, parking_dba;
+grant usage on schema parking to parking_service, parking_dba, parking_reporting, parking_platform, parking_viewer;
+grant usage on schema parking_private to parking_platform, parking_viewer;
 
 -- Without "in schema": limited to a schema, this revocation would do nothing.
 alter default privileges for role parking_owner revoke execute on functions from public;

@@ -27,8 +27,9 @@ begin
     -- Two calls at once must not make two demos.
     lock table parking.tenants in share row exclusive mode;
 
-    if not exists (select from parking.tenants t where t.slug = 'default') then
-        insert into parking.tenants (slug, name) values ('default', 'Demo City') returning id into v_tenant;
+    v_tenant := parking_private.tenant_of('default');
+    if v_tenant is null then
+        v_tenant := parking_private.found_tenant('default', 'Demo City');
 
         insert into parking.lots (tenant_id, name, address, time_zone, latitude, longitude)
         values (v_tenant, 'Demo Garage', 'Invalidenstraße 50, 10557 Berlin', 'Europe/Berlin', 52.5286, 13.3725)
@@ -51,14 +52,16 @@ begin
         insert into parking.people (tenant_id, email, display_name, password_hash)
         values (v_tenant, 'driver1@parking.com', 'Driver One', extensions.crypt('password123', extensions.gen_salt('bf', 10))),
                (v_tenant, 'driver2@parking.com', 'Driver Two', extensions.crypt('password123', extensions.gen_salt('bf', 10)));
+        insert into parking.memberships (tenant_id, person_id, role)
+        select v_tenant, p.id, 'driver' from parking.people p where p.tenant_id = v_tenant;
     end if;
 
+    perform parking_private.enter_tenant(v_tenant);
     return query
-        select l.name, (select count(*) from parking.list_spots(l.id)), p.email
-        from parking.tenants t
-        join parking.lots l on l.tenant_id = t.id
-        join parking.people p on p.tenant_id = t.id
-        where t.slug = 'default'
+        select l.name, (select count(*) from parking.spots s where s.tenant_id = l.tenant_id and s.lot_id = l.id), p.email
+        from parking.lots l
+        join parking.people p on p.tenant_id = l.tenant_id
+        where l.tenant_id = v_tenant
           and p.email in ('driver1@parking.com', 'driver2@parking.com')
         order by l.id, p.email;
 end

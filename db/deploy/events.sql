@@ -39,9 +39,15 @@ comment on column parking.events.at is 'When, by parking.clock().';
 
 create index events_by_transaction on parking.events (epoch, xid);
 
+-- Who reads by way of the whole is under the policies of the whole; who reads a partition by itself, under its own.
+select parking_private.isolate('parking.events');
+grant select on parking.events to parking_platform, parking_viewer;
+
 create table parking_private.events_default partition of parking.events default;
 
 comment on table parking_private.events_default is 'Events of months for which nobody has made a partition.';
+
+select parking_private.isolate('parking_private.events_default');
 
 
 create table parking_private.event_log (
@@ -76,8 +82,12 @@ select
 from parking.events e
 left join parking.people p on p.tenant_id = e.tenant_id and p.id = e.actor_id;
 
-comment on view parking.history is 'The events with the e-mail of whoever caused them; for DBAs. No actor: the stale checker.';
+comment on view parking.history is 'The events with the e-mail of whoever caused them. No actor: the stale checker.';
 
-grant select on parking.history to parking_dba;
+grant select on parking.history to parking_dba, parking_reporting;
+
+-- Only a superuser may give an object away.
+reset role;
+alter view parking.history owner to parking_viewer;
 
 commit;

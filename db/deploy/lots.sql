@@ -18,6 +18,7 @@ create table parking.lots (
     longitude       double precision check (longitude between -180 and 180),
     longest_booking interval,
     booking_horizon interval,
+    public          boolean          not null default true,
     created_at      timestamptz      not null default parking.clock(),
 
     primary key (tenant_id, id),
@@ -31,11 +32,15 @@ comment on table parking.lots is 'A place to park. Its slots, its "today" and it
 comment on column parking.lots.time_zone is 'IANA name, such as Europe/Berlin.';
 comment on column parking.lots.latitude is 'Degrees north, WGS 84.';
 comment on column parking.lots.longitude is 'Degrees east, WGS 84.';
+comment on column parking.lots.public is 'Whether everybody may see what is free; else only people of the tenant may.';
 comment on column parking.lots.longest_booking is 'How long one booking may be; null: as the tenant has it.';
 comment on column parking.lots.booking_horizon is 'How far ahead a booking may end; null: as the tenant has it.';
 
 -- An address in the browser names a lot by id alone; the tenant follows from it.
 create index lots_by_id on parking.lots (id);
+
+select parking_private.isolate('parking.lots');
+grant select on parking.lots to parking_platform, parking_viewer;
 
 
 create table parking.floors (
@@ -54,6 +59,9 @@ create table parking.floors (
 comment on table parking.floors is 'A floor of a lot.';
 comment on column parking.floors.position is 'Order within the lot, from the bottom.';
 
+select parking_private.isolate('parking.floors');
+grant select on parking.floors to parking_viewer;
+
 
 create table parking.rows (
     tenant_id bigint  not null,
@@ -71,6 +79,9 @@ create table parking.rows (
 
 comment on table parking.rows is 'A row of spots on a floor.';
 comment on column parking.rows.position is 'Order within the floor.';
+
+select parking_private.isolate('parking.rows');
+grant select on parking.rows to parking_viewer;
 
 
 create table parking.spots (
@@ -94,6 +105,9 @@ comment on table parking.spots is
 comment on column parking.spots.position is 'Order within the row.';
 comment on column parking.spots.retired_at is 'Since when it cannot be booked any more; a spot with history is never deleted.';
 
+select parking_private.isolate('parking.spots');
+grant select on parking.spots to parking_viewer;
+
 
 create table parking.time_slots (
     tenant_id bigint not null,
@@ -108,6 +122,9 @@ create table parking.time_slots (
 
 comment on table parking.time_slots is
     'The periods that the page offers on every day, by the lot''s wall clock. One that ends at or before its start ends on the next day.';
+
+select parking_private.isolate('parking.time_slots');
+grant select on parking.time_slots to parking_viewer;
 
 
 create view parking.places with (security_barrier) as
@@ -128,8 +145,39 @@ join parking.floors f on f.tenant_id = r.tenant_id and f.id = r.floor_id
 join parking.lots l on l.tenant_id = s.tenant_id and l.id = s.lot_id
 join parking.tenants t on t.id = s.tenant_id;
 
-comment on view parking.places is 'Every spot with the row, floor, lot and tenant that it lies in; for DBAs.';
+comment on view parking.places is 'Every spot with the row, floor, lot and tenant that it lies in.';
 
-grant select on parking.places to parking_dba;
+grant select on parking.places to parking_dba, parking_reporting;
+
+
+create function parking_private.find_tenant_of_lot(
+    lot           bigint,
+    tenant        text,
+    out tenant_id bigint,
+    out id        bigint
+)
+    language sql
+    stable
+    security definer
+    set search_path = pg_catalog, parking, parking_private, pg_temp
+begin atomic
+    select l.tenant_id, l.id
+    from parking.lots l
+    where l.id = coalesce(find_tenant_of_lot.lot, (
+        select min(o.id)
+        from parking.lots o
+        join parking.tenants t on t.id = o.tenant_id
+        where t.slug = find_tenant_of_lot.tenant
+    ));
+end;
+
+comment on function parking_private.find_tenant_of_lot(bigint, text) is
+    'A lot by its number, or the first one of the tenant of this name, and whose it is; null: there is none.';
+
+-- Only a superuser may give an object away.
+reset role;
+alter view parking.places owner to parking_viewer;
+alter function parking_private.find_tenant_of_lot(bigint, text) owner to parking_platform;
+grant execute on function parking_private.find_tenant_of_lot(bigint, text) to parking_owner;
 
 commit;

@@ -25,7 +25,103 @@ comment on table parking.people is 'Drivers and staff. A person belongs to one t
 comment on column parking.people.password_hash is 'bcrypt by pgcrypto; null: cannot sign in with a password.';
 comment on column parking.people.active is 'A person who is not active can neither sign in nor book.';
 
--- A token and a DBA name a person by id alone; the tenant follows from it.
+-- A session and a DBA name a person by id alone; the tenant follows from it.
 create index people_by_id on parking.people (id);
+
+select parking_private.isolate('parking.people');
+grant select on parking.people to parking_platform;
+grant select (tenant_id, id, email, display_name, active, created_at) on parking.people to parking_viewer;
+
+
+create table parking_private.permissions (
+    permission text primary key,
+    meaning    text not null
+);
+
+comment on table parking_private.permissions is 'What a function may ask for; the same for all tenants.';
+
+insert into parking_private.permissions (permission, meaning)
+values ('read:parking',      'See lots, spots and what is free.'),
+       ('write:reservation', 'Book, and end one''s own reservations.'),
+       ('read:own_data',     'See one''s own reservations and account.'),
+       ('write:parking',     'Change lots and spots and the state of a spot.'),
+       ('read:analytics',    'See how lots are used, and who booked what.'),
+       ('write:tenants',     'Found tenants, and act in each of them.'),
+       ('*',                 'Everything within one''s own tenant.');
+
+
+create table parking_private.roles (
+    role    text primary key,
+    meaning text not null
+);
+
+comment on table parking_private.roles is 'What a person may be in a tenant; the same for all tenants.';
+
+insert into parking_private.roles (role, meaning)
+values ('guest',    'Looks around. Whoever is not signed in is one.'),
+       ('driver',   'Books.'),
+       ('operator', 'Runs lots.'),
+       ('admin',    'Runs the tenant: people, roles, lots.'),
+       ('platform', 'Runs the installation: founds tenants.');
+
+
+create table parking_private.role_permissions (
+    role       text not null references parking_private.roles (role),
+    permission text not null references parking_private.permissions (permission),
+
+    primary key (role, permission)
+);
+
+comment on table parking_private.role_permissions is 'What each role may do.';
+
+insert into parking_private.role_permissions (role, permission)
+values ('guest',    'read:parking'),
+       ('driver',   'read:parking'),
+       ('driver',   'read:own_data'),
+       ('driver',   'write:reservation'),
+       ('operator', 'read:parking'),
+       ('operator', 'read:own_data'),
+       ('operator', 'write:reservation'),
+       ('operator', 'write:parking'),
+       ('operator', 'read:analytics'),
+       ('admin',    '*'),
+       ('platform', '*'),
+       ('platform', 'write:tenants');
+
+
+create table parking.memberships (
+    tenant_id bigint not null,
+    person_id bigint not null,
+    role      text   not null references parking_private.roles (role),
+
+    primary key (tenant_id, person_id, role),
+    foreign key (tenant_id, person_id) references parking.people (tenant_id, id)
+);
+
+comment on table parking.memberships is 'Which roles a person has; what a role may do is in parking_private.role_permissions.';
+
+select parking_private.isolate('parking.memberships');
+grant select on parking.memberships to parking_platform, parking_viewer;
+
+
+create view parking.members with (security_barrier) as
+select
+    t.slug as tenant,
+    p.id,
+    p.email,
+    p.display_name,
+    p.active,
+    array(select m.role from parking.memberships m where m.tenant_id = p.tenant_id and m.person_id = p.id order by m.role) as roles,
+    p.created_at
+from parking.people p
+join parking.tenants t on t.id = p.tenant_id;
+
+comment on view parking.members is 'People with their roles.';
+
+grant select on parking.members to parking_dba, parking_reporting;
+
+-- Only a superuser may give an object away.
+reset role;
+alter view parking.members owner to parking_viewer;
 
 commit;

@@ -58,6 +58,9 @@ create index reservations_live_by_end on parking.reservations (tenant_id, ends) 
 -- A driver's own, and the foreign key to people.
 create index reservations_by_person on parking.reservations (tenant_id, person_id, starts);
 
+select parking_private.isolate('parking.reservations');
+grant select on parking.reservations to parking_viewer;
+
 
 create view parking.bookings with (security_barrier) as
 select
@@ -78,9 +81,13 @@ join parking.spots s on s.tenant_id = r.tenant_id and s.id = r.spot_id
 join parking.lots l on l.tenant_id = r.tenant_id and l.id = r.lot_id
 join parking.people p on p.tenant_id = r.tenant_id and p.id = r.person_id;
 
-comment on view parking.bookings is 'Reservations as people read them, and the row that the booking functions return; for DBAs.';
+comment on view parking.bookings is 'Reservations as people read them, and the row that the booking functions return.';
 comment on column parking.bookings.time_zone is 'The lot''s; starts and ends are moments, this says by which wall clock they are meant.';
 
-grant select on parking.bookings to parking_dba;
+grant select on parking.bookings to parking_dba, parking_reporting;
+
+-- Only a superuser may give an object away.
+reset role;
+alter view parking.bookings owner to parking_viewer;
 
 commit;

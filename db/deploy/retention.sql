@@ -11,25 +11,31 @@ create function parking_private.make_event_partition(month date)
     volatile
 as $$
 declare
-    v_name text := 'events_' || to_char(month, 'YYYY_MM');
-    v_from timestamptz := month::timestamp at time zone 'UTC';
-    v_to   timestamptz := (month + interval '1 month') at time zone 'UTC';
+    v_name   text := 'events_' || to_char(month, 'YYYY_MM');
+    v_from   timestamptz := month::timestamp at time zone 'UTC';
+    v_to     timestamptz := (month + interval '1 month') at time zone 'UTC';
+    v_tenant bigint;
 begin
     if to_regclass('parking_private.' || v_name) is not null then
         return false;
     end if;
-    -- Made and filled on its own and then attached: PARTITION OF would lock the record against every reader and writer.
+    -- Made, secured and filled on its own and then attached: PARTITION OF would lock the record against every reader and
+    -- writer, and would be open to whoever reads the partition by itself.
     execute format(
         'create table parking_private.%I (like parking.events including defaults including constraints including indexes)', v_name);
-    execute format($move$
-        with moved as (
-            delete from parking_private.events_default d where d.at >= %L and d.at < %L
-            returning d.tenant_id, d.id, d.epoch, d.xid, d.type, d.lot_id, d.spot_id, d.reservation_id, d.actor_id, d.starts, d.ends, d.at
-        )
-        insert into parking_private.%I (tenant_id, id, epoch, xid, type, lot_id, spot_id, reservation_id, actor_id, starts, ends, at)
-        select m.tenant_id, m.id, m.epoch, m.xid, m.type, m.lot_id, m.spot_id, m.reservation_id, m.actor_id, m.starts, m.ends, m.at
-        from moved m
-        $move$, v_from, v_to, v_name);
+    perform parking_private.isolate(format('parking_private.%I', v_name)::regclass);
+    for v_tenant in select t.id from parking_private.all_tenants() t(id) loop
+        perform parking_private.enter_tenant(v_tenant);
+        execute format($move$
+            with moved as (
+                delete from parking_private.events_default d where d.tenant_id = %L and d.at >= %L and d.at < %L
+                returning d.tenant_id, d.id, d.epoch, d.xid, d.type, d.lot_id, d.spot_id, d.reservation_id, d.actor_id, d.starts, d.ends, d.at
+            )
+            insert into parking_private.%I (tenant_id, id, epoch, xid, type, lot_id, spot_id, reservation_id, actor_id, starts, ends, at)
+            select m.tenant_id, m.id, m.epoch, m.xid, m.type, m.lot_id, m.spot_id, m.reservation_id, m.actor_id, m.starts, m.ends, m.at
+            from moved m
+            $move$, v_tenant, v_from, v_to, v_name);
+    end loop;
     execute format(
         'alter table parking.events attach partition parking_private.%I for values from (%L) to (%L)', v_name, v_from, v_to);
     execute format('comment on table parking_private.%I is %L', v_name, 'The events of ' || to_char(month, 'FMMonth YYYY') || ', by UTC.');
@@ -47,16 +53,20 @@ create function parking_private.forget_event_partition(partition regclass)
     volatile
 as $$
 declare
+    v_tenant bigint;
     v_last   xid8;
     v_beyond text;
 begin
     execute format('alter table parking.events detach partition %s', partition);
-    execute format(
-        'select p.xid from %s p join parking_private.event_log l on l.epoch = p.epoch order by p.xid desc limit 1', partition)
-    into v_last;
-    update parking_private.event_log l
-    set forgotten = greatest(l.forgotten, coalesce(v_last, l.forgotten))
-    returning l.beyond into v_beyond;
+    for v_tenant in select t.id from parking_private.all_tenants() t(id) loop
+        perform parking_private.enter_tenant(v_tenant);
+        execute format(
+            'select p.xid from %s p join parking_private.event_log l on l.epoch = p.epoch where p.tenant_id = %L order by p.xid desc limit 1',
+            partition, v_tenant)
+        into v_last;
+        update parking_private.event_log l set forgotten = greatest(l.forgotten, coalesce(v_last, l.forgotten));
+    end loop;
+    select l.beyond into strict v_beyond from parking_private.event_log l;
     if v_beyond = 'drop' then
         execute format('drop table %s', partition);
     end if;

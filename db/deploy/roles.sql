@@ -9,18 +9,30 @@ begin
     if not exists (select from pg_roles where rolname = 'parking_owner') then
         create role parking_owner nologin;
     end if;
+    if not exists (select from pg_roles where rolname = 'parking_platform') then
+        create role parking_platform nologin;
+    end if;
+    if not exists (select from pg_roles where rolname = 'parking_viewer') then
+        create role parking_viewer nologin;
+    end if;
     if not exists (select from pg_roles where rolname = 'parking_service') then
         create role parking_service login;
     end if;
     if not exists (select from pg_roles where rolname = 'parking_dba') then
         create role parking_dba nologin;
     end if;
+    if not exists (select from pg_roles where rolname = 'parking_reporting') then
+        create role parking_reporting nologin;
+    end if;
 end
 $$;
 
 comment on role parking_owner is 'Owns every object of the parking system; nobody signs in as it.';
+comment on role parking_platform is 'Owns the few functions that must look across tenants; nobody signs in as it.';
+comment on role parking_viewer is 'Owns the views: what they show depends on who looks; nobody signs in as it.';
 comment on role parking_service is 'The web service: executes the API functions, touches no table.';
-comment on role parking_dba is 'A group for people: every API function and the read-only views, no table.';
+comment on role parking_dba is 'A group for people: every API function, the read-only views of all tenants, no table.';
+comment on role parking_reporting is 'A group for people and programs: the read-only views of the one tenant that parking.add_reporter() gave them, nothing else.';
 
 -- A spot's row held by a forgotten psql must not keep a web request waiting for long.
 alter role parking_service set lock_timeout = '2s';

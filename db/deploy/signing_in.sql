@@ -1,51 +1,9 @@
 -- Deploy parking:signing_in to pg
--- requires: people
--- requires: context
+-- requires: membership
 
 begin;
 
 set local role parking_owner;
-
-create function parking.find_person(
-    email  text,
-    tenant text default 'default'
-)
-    returns bigint
-    language plpgsql
-    stable
-    security definer
-    set search_path = pg_catalog, parking, parking_private, pg_temp
-as $$
-declare
-    v_id bigint;
-begin
-    select p.id into v_id
-    from parking.people p
-    join parking.tenants t on t.id = p.tenant_id
-    where t.slug = find_person.tenant
-      and p.email = lower(find_person.email);
-    if not found then
-        perform parking_private.refuse('unknown-person',
-            format('Nobody of tenant %s has the e-mail %s.', coalesce(quote_literal(tenant), 'null'), coalesce(quote_literal(email), 'null')));
-    end if;
-    return v_id;
-end
-$$;
-
-comment on function parking.find_person(text, text) is
-$$The number of the person with this e-mail, for use as the actor of other functions.
-
-Problems: unknown-person.
-
-Example:
-    select parking.find_person('Driver1@parking.com') = parking.find_person('driver1@parking.com', tenant => 'default') as same;
-     same
-    ------
-     t
-    (1 row)$$;
-
-grant execute on function parking.find_person(text, text) to parking_dba;
-
 
 create function parking.sign_in(
     email    text,
@@ -59,20 +17,21 @@ create function parking.sign_in(
         display_name text
     )
     language plpgsql
-    stable
+    volatile
     security definer
     set search_path = pg_catalog, parking, parking_private, pg_temp
 as $$
 declare
+    v_tenant constant bigint := parking_private.tenant_of(sign_in.tenant);
     -- The hash of a password that nobody knows, at the cost that real ones have: an unknown e-mail takes as long as a
     -- wrong password.
     c_nobody constant text := '$2a$10$8tV0v5Q0Zb6oBqJb0xGk5uP2cXz0yqQO7o2zP3m9oYtJmZC5r4nYy';
     v_person record;
 begin
+    perform parking_private.enter_tenant(v_tenant);
     select p.id, p.email, p.display_name, p.password_hash into v_person
     from parking.people p
-    join parking.tenants t on t.id = p.tenant_id
-    where t.slug = sign_in.tenant
+    where p.tenant_id = v_tenant
       and p.email = lower(sign_in.email)
       and p.active;
 
@@ -103,27 +62,5 @@ Example:
     (1 row)$$;
 
 grant execute on function parking.sign_in(text, text, text) to parking_service, parking_dba;
-
-
-create function parking_private.require_actor(actor bigint)
-    returns parking.people
-    language plpgsql
-    stable
-as $$
-declare
-    v_person parking.people;
-begin
-    select p.tenant_id, p.id, p.email, p.display_name, p.password_hash, p.active, p.created_at into v_person
-    from parking.people p
-    where p.id = actor
-      and p.active;
-    if not found then
-        perform parking_private.refuse('unknown-actor', 'This account does not exist, or it has been closed.');
-    end if;
-    return v_person;
-end
-$$;
-
-comment on function parking_private.require_actor(bigint) is 'The active person with this number, or the problem unknown-actor.';
 
 commit;

@@ -5,7 +5,10 @@ begin;
 
 set local role parking_owner;
 
-create function parking.stats(lot bigint default null)
+create function parking.stats(
+    lot   bigint default null,
+    actor bigint default null
+)
     returns table (
         lot_id              bigint,
         time_zone           text,
@@ -24,12 +27,8 @@ as $$
 declare
     c_window constant interval := interval '2160 hours';
     v_now    timestamptz := parking.clock();
-    v_lot    record;
+    v_lot    constant parking.lots := parking_private.enter_lot(stats.lot, 'default', stats.actor);
 begin
-    select l.tenant_id, l.id, l.time_zone into strict v_lot
-    from parking.find_lot(stats.lot) f
-    join parking.lots l on l.id = f.id;
-
     return query
         with held as (
             -- Whole local hours. Most reservations share theirs with many others, so they are counted before they are
@@ -56,11 +55,11 @@ begin
                and r.starts > v_now - interval '168 hours'),
             count(*),
             count(*) filter (where s.status = 'available')
-        from parking.list_spots(v_lot.id) s;
+        from parking.list_spots(v_lot.id, actor => stats.actor) s;
 end
 $$;
 
-comment on function parking.stats(bigint) is
+comment on function parking.stats(bigint, bigint) is
 $$How a lot is used: its reservations ever and the live ones, its spots and how many are free at this moment, and the peak hour.
 
 The peak hour is the local hour of the day, 0 to 23, in which most reservations of the last 90 days and of those to come
@@ -75,6 +74,6 @@ Example:
                |                  0 |                   0 |     5
     (1 row)$$;
 
-grant execute on function parking.stats(bigint) to parking_service, parking_dba;
+grant execute on function parking.stats(bigint, bigint) to parking_service, parking_dba;
 
 commit;

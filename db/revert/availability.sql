@@ -2,13 +2,14 @@
 
 begin;
 
-drop function parking.free_spots(timestamptz, timestamptz, bigint, text);
-drop function parking.list_spots(bigint, date);
+drop function parking.free_spots(timestamptz, timestamptz, bigint, text, bigint);
+drop function parking.list_spots(bigint, date, bigint);
 drop function parking.watch(bigint, date);
 drop function parking.board(bigint, date, bigint);
 drop function parking_private.require_day(date);
-drop function parking_private.cells(bigint, date, timestamptz);
+drop function parking_private.cells(parking.lots, date, timestamptz);
 drop function parking_private.slot_label(time, time);
-drop function parking.find_lot(bigint, text);
+drop function parking.find_lot(bigint, text, bigint);
+drop function parking_private.enter_lot(bigint, text, bigint);
 
 commit;

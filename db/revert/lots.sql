@@ -2,6 +2,7 @@
 
 begin;
 
+drop function parking_private.find_tenant_of_lot(bigint, text);
 drop view parking.places;
 drop table parking.time_slots;
 drop table parking.spots;

@@ -7,7 +7,7 @@ do $$
 declare
     v_role text;
 begin
-    foreach v_role in array array['parking_dba', 'parking_service', 'parking_owner'] loop
+    foreach v_role in array array['parking_dba', 'parking_reporting', 'parking_service', 'parking_viewer', 'parking_platform', 'parking_owner'] loop
         if exists (
             select from pg_shdepend d
             where d.refclassid = 'pg_authid'::regclass

@@ -2,6 +2,6 @@
 
 begin;
 
-drop function parking.stats(bigint);
+drop function parking.stats(bigint, bigint);
 
 commit;

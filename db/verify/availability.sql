@@ -35,8 +35,8 @@ begin
         null;  -- as it should be
     end;
     assert has_function_privilege('parking_service', 'parking.board(bigint, date, bigint)', 'execute');
-    assert has_function_privilege('parking_dba', 'parking.free_spots(timestamptz, timestamptz, bigint, text)', 'execute');
-    assert not has_function_privilege('parking_service', 'parking_private.cells(bigint, date, timestamptz)', 'execute');
+    assert has_function_privilege('parking_dba', 'parking.free_spots(timestamptz, timestamptz, bigint, text, bigint)', 'execute');
+    assert not has_function_privilege('parking_service', 'parking_private.cells(parking.lots, date, timestamptz)', 'execute');
 end
 $$;
 

@@ -10,6 +10,7 @@ begin
     insert into parking.tenants (id, slug, name) overriding system value values (-1, 'verify', 'Verify');
     insert into parking.people (tenant_id, id, email, display_name) overriding system value
     values (-1, -1, 'a@verify.example', 'A'), (-1, -2, 'b@verify.example', 'B');
+    insert into parking.memberships (tenant_id, person_id, role) values (-1, -1, 'driver'), (-1, -2, 'driver');
     insert into parking.lots (tenant_id, id, name, time_zone) overriding system value values (-1, -1, 'One', 'UTC');
     insert into parking.floors (tenant_id, lot_id, id, name, position) overriding system value values (-1, -1, -1, 'Ground', 1);
     insert into parking.rows (tenant_id, lot_id, floor_id, id, name, position) overriding system value values (-1, -1, -1, -1, 'A', 1);

@@ -16,8 +16,8 @@ begin
            (-1, -1, -1, -2, -1, '2150-01-03 14:00+01', '2150-01-03 15:00+01', parking.clock());
     assert (select peak_hour = 14 and total_reservations = 2 and active_reservations = 2 and spots = 1 and available_now = 1
             from parking.stats(-1)), 'most cars stand there from two to three';
-    assert has_function_privilege('parking_service', 'parking.stats(bigint)', 'execute');
-    assert not has_function_privilege('public', 'parking.stats(bigint)', 'execute');
+    assert has_function_privilege('parking_service', 'parking.stats(bigint, bigint)', 'execute');
+    assert not has_function_privilege('public', 'parking.stats(bigint, bigint)', 'execute');
 end
 $$;
 

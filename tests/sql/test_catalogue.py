@@ -59,20 +59,35 @@ async def test_only_clock_reads_the_time(connect: Connect) -> None:
     assert readers == {"parking.clock()"}
 
 
+# What looks across tenants: it finds out whose data a call is about, or passes on what happens everywhere.
+PLATFORM = {
+    "parking_private.all_tenants()",
+    "parking_private.find_tenant_of_lot(bigint,text)",
+    "parking_private.find_tenant_of_person(bigint)",
+    "parking_private.readable_tenants(name)",
+    "parking_private.tenant_of(text)",
+    "parking.events_after(text,bigint,pg_snapshot,integer)",
+}
+
+
 async def test_who_runs_a_function_and_with_what_search_path(connect: Connect) -> None:
     for function in await functions(connect):
         signature, config = function["signature"], function["config"] or []
-        assert function["owner"] == "parking_owner", signature
-        if function["schema"] == "parking_private" or function["prokind"] == b"p":
+        platform = signature in PLATFORM
+        assert function["owner"] == ("parking_platform" if platform else "parking_owner"), signature
+        if platform:
+            assert function["definer"], signature
+            assert config == ["search_path=pg_catalog, parking, parking_private, pg_temp"], signature
+        elif function["schema"] == "parking_private" or function["prokind"] == b"p":
             assert not function["definer"], f"{signature}: helpers and procedures run as whoever calls them"
             assert not config, f"{signature}: a SET clause keeps a procedure from committing and a helper slow"
         else:
             assert function["definer"], f"{signature}: public functions are the one door to the tables"
             assert config == ["search_path=pg_catalog, parking, parking_private, pg_temp"], signature
     superuser = await connect("postgres")
-    assert await superuser.fetchval(
-        "select not rolsuper and not rolbypassrls from pg_roles where rolname = 'parking_owner'"
-    )
+    above_the_policies = """
+        select rolname from pg_roles where rolname like 'parking%' and (rolsuper or rolbypassrls or rolcreaterole)"""
+    assert await superuser.fetch(above_the_policies) == []
 
 
 SERVICE = {
@@ -102,6 +117,8 @@ async def test_who_may_call_what(connect: Connect) -> None:
             "parking_dba": public,
             "parking_service": public and function["name"] in SERVICE,
         }
+        if function["signature"] == "parking_private.readable_tenants(name)":
+            expected["parking_dba"] = True  # it is in the policies of the views
         for role, allowed in expected.items():
             assert await superuser.fetchval(may, role, function["oid"]) == allowed, (role, function["signature"])
         acl = await superuser.fetchval("select proacl::text from pg_proc where oid = $1", function["oid"])
@@ -118,20 +135,84 @@ async def test_nobody_touches_a_table(connect: Connect) -> None:
         where n.nspname in {OURS} and c.relkind in ('r', 'v', 'p', 'm', 'S')""")
     assert len(relations) > 12
     for relation in relations:
-        assert relation["owner"] == "parking_owner", relation["name"]
+        assert relation["owner"] == ("parking_viewer" if relation["view"] else "parking_owner"), relation["name"]
         granted = relation["acl"] or ""
         assert "parking_service" not in granted, relation["name"]
-        assert bool("parking_dba=r/" in granted) == relation["view"], relation["name"]
+        for group in ("parking_dba", "parking_reporting"):
+            assert bool(f"{group}=r/" in granted) == relation["view"], relation["name"]
+        assert not re.search(r"[{,]=", granted), f"{relation['name']}: PUBLIC may read it"
+        assert not re.search(r"parking_(platform|viewer)=(?!r/)", granted) or relation["view"], relation["name"]
     for role in ("parking_service", "parking_dba"):
         connection = await connect(role)
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.fetch("select * from parking.people")
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await connection.execute("set role parking_owner")
+        for other in ("parking_owner", "parking_platform", "parking_viewer", "parking_reporting", "postgres"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute(f"set role {other}")
+
+
+# Tables that say the same for every tenant, or nothing about any.
+GLOBAL = {
+    "parking_private.clock_shift",
+    "parking_private.event_log",
+    "parking_private.permissions",
+    "parking_private.reporters",
+    "parking_private.role_permissions",
+    "parking_private.roles",
+}
+POLICIES = {
+    ("entered_tenant", "{parking_owner}", "ALL", "({} = ( SELECT parking_private.current_tenant() AS current_tenant))"),
+    ("every_tenant", "{parking_platform}", "SELECT", "true"),
+    (
+        "readable_tenants",
+        "{parking_viewer}",
+        "SELECT",
+        "({} = ANY (ARRAY( SELECT parking_private.readable_tenants(CURRENT_USER) AS readable_tenants)))",
+    ),
+}
+
+
+async def test_every_table_is_isolated(connect: Connect) -> None:
+    """Row-level security, enabled and forced, with the three policies and an index that begins with the tenant."""
+    superuser = await connect("postgres")
+    tables = await superuser.fetch(f"""
+        select c.oid, c.oid::regclass::text as name, c.relrowsecurity and c.relforcerowsecurity as secured,
+               a.attname as first_of_the_key
+        from pg_class c
+        join pg_namespace n on n.oid = c.relnamespace
+        left join pg_constraint k on k.conrelid = c.oid and k.contype = 'p'
+        left join pg_attribute a on a.attrelid = c.oid and a.attnum = k.conkey[1]
+        where n.nspname in {OURS} and c.relkind in ('r', 'p')""")
+    assert {table["name"] for table in tables} >= GLOBAL | {"parking.reservations", "parking_private.events_default"}
+    for table in tables:
+        if table["name"] in GLOBAL:
+            continue
+        tenant = "id" if table["name"] == "parking.tenants" else "tenant_id"
+        assert table["secured"], table["name"]
+        assert table["first_of_the_key"] == tenant, table["name"]
+        policies = await superuser.fetch(
+            """
+            select policyname, roles::text, cmd, qual, with_check from pg_policies
+            where format('%I.%I', schemaname, tablename)::regclass = $1::oid""",
+            table["oid"],
+        )
+        assert {tuple(policy)[:4] for policy in policies} == {
+            (name, roles, command, condition.format(tenant)) for name, roles, command, condition in POLICIES
+        }, table["name"]
+        assert {policy["with_check"] for policy in policies} == {None}, "what may be read may be written"
+
+
+async def test_a_forgotten_table_is_found(connect: Connect) -> None:
+    """The negative control of the test above."""
+    superuser = await connect("postgres")
+    await superuser.execute("create table parking.forgotten (tenant_id bigint, id bigint, primary key (tenant_id, id))")
+    with pytest.raises(AssertionError, match=r"parking\.forgotten"):
+        await test_every_table_is_isolated(connect)
 
 
 async def test_the_tenant_leads_every_key(connect: Connect) -> None:
-    """In every primary, unique, foreign and exclusion key of a tenant's table tenant_id comes first."""
+    """In every primary, unique, foreign and exclusion key of a tenant's table tenant_id comes first; but for a foreign
+    key to what is the same for all tenants."""
     superuser = await connect("postgres")
     tables = await superuser.fetch("""
         select c.oid, c.relname from pg_class c
@@ -142,8 +223,10 @@ async def test_the_tenant_leads_every_key(connect: Connect) -> None:
             """
             select k.conname, k.contype, a.attname from pg_constraint k
             join pg_attribute a on a.attrelid = k.conrelid and a.attnum = k.conkey[1]
-            where k.conrelid = $1 and k.contype in ('p', 'u', 'f', 'x')""",
+            where k.conrelid = $1 and k.contype in ('p', 'u', 'f', 'x')
+              and not coalesce(k.confrelid::regclass::text = any ($2), false)""",
             table["oid"],
+            sorted(GLOBAL),
         )
         assert b"p" in [key["contype"] for key in keys], table["relname"]
         assert {key["attname"] for key in keys} == {"tenant_id"}, (table["relname"], keys)

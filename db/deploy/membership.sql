@@ -1,0 +1,114 @@
+-- Deploy parking:membership to pg
+-- requires: people
+--
+-- Who acts, and what they may do. Every function that acts for somebody takes the actor's number first and begins with
+-- require_actor(): it finds out whose data the call is about, enters that tenant and asks for one permission. psql and
+-- REST go through the same door.
+
+begin;
+
+set local role parking_owner;
+
+create function parking_private.find_tenant_of_person(person bigint)
+    returns bigint
+    language sql
+    stable
+    security definer
+    set search_path = pg_catalog, parking, parking_private, pg_temp
+begin atomic
+    select p.tenant_id from parking.people p where p.id = person;
+end;
+
+comment on function parking_private.find_tenant_of_person(bigint) is 'Whose person this is; null: there is none.';
+
+
+create function parking_private.has_permission(person parking.people, permission text)
+    returns boolean
+    language sql
+    stable
+    return exists (
+        select
+        from parking.memberships m
+        join parking_private.role_permissions r on r.role = m.role
+        where m.tenant_id = person.tenant_id
+          and m.person_id = person.id
+          and (r.permission = has_permission.permission or r.permission = '*' and has_permission.permission <> 'write:tenants')
+    );
+
+comment on function parking_private.has_permission(parking.people, text) is
+    'Whether one of the person''s roles may do this; * is everything but to go beyond one''s own tenant.';
+
+
+create function parking_private.require_actor(actor bigint, permission text)
+    returns parking.people
+    language plpgsql
+    volatile
+as $$
+declare
+    v_tenant constant bigint := parking_private.find_tenant_of_person(actor);
+    v_person parking.people;
+begin
+    perform parking_private.enter_tenant(v_tenant);
+    select p.* into v_person
+    from parking.people p
+    where p.tenant_id = v_tenant and p.id = actor and p.active;
+    if not found then
+        perform parking_private.refuse('unknown-actor', 'This account does not exist, or it has been closed.');
+    elsif not parking_private.has_permission(v_person, permission) then
+        perform parking_private.refuse('not-permitted', format('%s may not do this; it takes the permission %s.', v_person.email, permission));
+    end if;
+    return v_person;
+end
+$$;
+
+comment on function parking_private.require_actor(bigint, text) is
+    'The active person with this number, who has this permission, their tenant entered; or the problems unknown-actor, not-permitted.';
+
+
+create function parking.find_person(
+    email  text,
+    tenant text default 'default'
+)
+    returns bigint
+    language plpgsql
+    volatile
+    security definer
+    set search_path = pg_catalog, parking, parking_private, pg_temp
+as $$
+declare
+    v_tenant constant bigint := parking_private.tenant_of(find_person.tenant);
+    v_id     bigint;
+begin
+    perform parking_private.enter_tenant(v_tenant);
+    select p.id into v_id
+    from parking.people p
+    where p.tenant_id = v_tenant
+      and p.email = lower(find_person.email);
+    if not found then
+        perform parking_private.refuse('unknown-person',
+            format('Nobody of tenant %s has the e-mail %s.', coalesce(quote_literal(tenant), 'null'), coalesce(quote_literal(email), 'null')));
+    end if;
+    return v_id;
+end
+$$;
+
+comment on function parking.find_person(text, text) is
+$$The number of the person with this e-mail, for use as the actor of other functions.
+
+Problems: unknown-person.
+
+Example:
+    select parking.find_person('Driver1@parking.com') = parking.find_person('driver1@parking.com', tenant => 'default') as same;
+     same
+    ------
+     t
+    (1 row)$$;
+
+grant execute on function parking.find_person(text, text) to parking_dba;
+
+-- Only a superuser may give an object away.
+reset role;
+alter function parking_private.find_tenant_of_person(bigint) owner to parking_platform;
+grant execute on function parking_private.find_tenant_of_person(bigint) to parking_owner;
+
+commit;

@@ -1,0 +1,10 @@
+-- Revert parking:membership from pg
+
+begin;
+
+drop function parking.find_person(text, text);
+drop function parking_private.require_actor(bigint, text);
+drop function parking_private.has_permission(parking.people, text);
+drop function parking_private.find_tenant_of_person(bigint);
+
+commit;

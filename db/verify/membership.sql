@@ -1,0 +1,46 @@
+-- Verify parking:membership on pg
+
+begin;
+
+do $$
+begin
+    insert into parking.tenants (id, slug, name) overriding system value values (-1, 'verify', 'Verify');
+    insert into parking.people (tenant_id, id, email, display_name, active) overriding system value
+    values (-1, -1, 'a@verify.example', 'A', true), (-1, -2, 'b@verify.example', 'B', true), (-1, -3, 'c@verify.example', 'C', false);
+    insert into parking.memberships (tenant_id, person_id, role) values (-1, -1, 'driver'), (-1, -2, 'admin'), (-1, -3, 'driver');
+
+    assert parking.find_person('A@verify.example', 'verify') = -1, 'an e-mail is found whatever its case';
+    begin
+        perform parking.find_person('a@verify.example', 'elsewhere');
+        assert false, 'another tenant''s person must not be found';
+    exception when sqlstate 'PK404' then
+        null;  -- as it should be
+    end;
+    assert (parking_private.require_actor(-1, 'write:reservation')).email = 'a@verify.example';
+    assert parking_private.current_tenant() = -1, 'whoever acts brings their tenant along';
+    assert (parking_private.require_actor(-2, 'write:parking')).id = -2, '* is everything';
+    begin
+        perform parking_private.require_actor(-1, 'write:parking');
+        assert false, 'a driver must not change a lot';
+    exception when sqlstate 'PK403' then
+        null;  -- as it should be
+    end;
+    begin
+        perform parking_private.require_actor(-2, 'write:tenants');
+        assert false, 'the admin of one tenant must not found another';
+    exception when sqlstate 'PK403' then
+        null;  -- as it should be
+    end;
+    begin
+        perform parking_private.require_actor(-3, 'read:parking');
+        assert false, 'an account that was closed must not act';
+    exception when sqlstate 'PK401' then
+        null;  -- as it should be
+    end;
+    assert not has_function_privilege('parking_service', 'parking.find_person(text, text)', 'execute'),
+        'the service must not become whom it likes';
+    assert not has_function_privilege('parking_dba', 'parking_private.require_actor(bigint, text)', 'execute');
+end
+$$;
+
+rollback;
