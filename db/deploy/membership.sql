@@ -1,5 +1,5 @@
 -- Deploy parking:membership to pg
--- requires: people
+-- requires: audit
 --
 -- Who acts, and what they may do. Every function that acts for somebody takes the actor's number first and begins with
 -- require_actor(): it finds out whose data the call is about, enters that tenant and asks for one permission. psql and
