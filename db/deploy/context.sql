@@ -76,6 +76,8 @@ begin atomic
         ('not-a-cursor',           422, 'Not a cursor',                        'Give a cursor exactly as it was given to you.'),
         ('not-a-number-of-rows',   422, 'Not a number of rows',                'Give a number from 1 to 100000.'),
         ('not-a-retention',        422, 'Not a retention',                     'Give one month or more, and then detach or drop.'),
+        ('password-too-long',      422, 'The password is too long',            'Choose one of 8 to 72 bytes.'),
+        ('password-too-weak',      422, 'The password is too weak',            'Choose one of 8 to 72 bytes that is not the e-mail.'),
         ('period-backwards',       422, 'The period ends before it starts',    'Give an end that lies after the start.'),
         ('period-incomplete',      422, 'The period lacks an end or a start',  'Give both times.'),
         ('period-over',            422, 'The period is over',                  'Choose a period whose end lies in the future.'),

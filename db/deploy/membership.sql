@@ -65,6 +65,66 @@ comment on function parking_private.require_actor(bigint, text) is
     'The active person with this number, who has this permission, their tenant entered; or the problems unknown-actor, not-permitted.';
 
 
+create function parking_private.require_actor_or_dba(
+    actor      bigint,
+    permission text,
+    tenant     bigint
+)
+    returns parking.people
+    language plpgsql
+    volatile
+as $$
+declare
+    v_person parking.people;
+begin
+    if actor is null then
+        -- session_user: a definer's current_user is its owner, whoever calls.
+        if not pg_has_role(session_user, 'parking_dba', 'member') then
+            perform parking_private.refuse('not-permitted', 'Nobody is named who acts; only a DBA may leave that out.');
+        end if;
+        perform parking_private.enter_tenant(tenant);
+    else
+        v_person := parking_private.require_actor(actor, permission);
+        if tenant <> v_person.tenant_id and parking_private.has_permission(v_person, 'write:tenants') then
+            perform parking_private.enter_tenant(tenant);
+        end if;
+    end if;
+    return v_person;
+end
+$$;
+
+comment on function parking_private.require_actor_or_dba(bigint, text, bigint) is
+    'As require_actor(); without an actor it must be a DBA who calls, and nobody is returned. A DBA and a platform administrator enter this '
+    'tenant; everybody else enters their own, in which what belongs to another one does not exist. Problems: unknown-actor, not-permitted.';
+
+
+create function parking_private.hash_password(
+    password text,
+    email    text default null
+)
+    returns text
+    language plpgsql
+    volatile
+as $$
+declare
+    c_cost constant integer := 10;  -- about 55 ms of a core
+begin
+    if password is null or octet_length(password) < 8 then
+        perform parking_private.refuse('password-too-weak', 'A password takes at least 8 bytes.');
+    elsif octet_length(password) > 72 then
+        -- bcrypt would ignore the rest, and two different passwords would be the same.
+        perform parking_private.refuse('password-too-long', 'A password takes at most 72 bytes.');
+    elsif lower(password) = lower(email) then
+        perform parking_private.refuse('password-too-weak', 'The password must not be the e-mail.');
+    end if;
+    return extensions.crypt(password, extensions.gen_salt('bf', c_cost));
+end
+$$;
+
+comment on function parking_private.hash_password(text, text) is
+    'The bcrypt hash of a new password, or the problems password-too-weak, password-too-long.';
+
+
 create function parking.find_person(
     email  text,
     tenant text default 'default'

@@ -3,6 +3,8 @@
 begin;
 
 drop function parking.find_person(text, text);
+drop function parking_private.hash_password(text, text);
+drop function parking_private.require_actor_or_dba(bigint, text, bigint);
 drop function parking_private.require_actor(bigint, text);
 drop function parking_private.has_permission(parking.people, text);
 drop function parking_private.find_tenant_of_person(bigint);

@@ -37,6 +37,25 @@ begin
     exception when sqlstate 'PK401' then
         null;  -- as it should be
     end;
+    assert (parking_private.require_actor_or_dba(null, '*', -1)).id is null, 'a DBA needs nobody to act for';
+    assert parking_private.current_tenant() = -1;
+    assert (parking_private.require_actor_or_dba(-2, '*', -9)).id = -2;
+    assert parking_private.current_tenant() = -1, 'the admin of one tenant does not get into another';
+
+    assert parking_private.hash_password('12345678') like '$2a$10$%';
+    begin
+        perform parking_private.hash_password('1234567');
+        assert false, 'a short password must be refused';
+    exception when sqlstate 'PK422' then
+        null;  -- as it should be
+    end;
+    begin
+        perform parking_private.hash_password(repeat('é', 37));
+        assert false, 'more than bcrypt reads must be refused';
+    exception when sqlstate 'PK422' then
+        null;  -- as it should be
+    end;
+
     assert not has_function_privilege('parking_service', 'parking.find_person(text, text)', 'execute'),
         'the service must not become whom it likes';
     assert not has_function_privilege('parking_dba', 'parking_private.require_actor(bigint, text)', 'execute');
