@@ -242,7 +242,7 @@ grant execute on function parking.begin_epoch() to parking_dba;
 -- The feed passes on what happens in every tenant. Only a superuser may give an object away.
 grant select on parking_private.event_log to parking_platform;
 grant execute on function parking_private.refuse(text, text), parking_private.read_cursor(text),
-    parking_private.write_cursor(integer, pg_snapshot, pg_snapshot, bigint), parking.problems() to parking_platform;
+    parking_private.write_cursor(integer, pg_snapshot, pg_snapshot, bigint), parking.event_cursor(), parking.problems() to parking_platform;
 reset role;
 alter function parking.events_after(text, bigint, pg_snapshot, integer) owner to parking_platform;
 

@@ -115,9 +115,12 @@ async def test_another_tenants_spot_and_reservation_do_not_exist(connect: Connec
     superuser = await connect("postgres")
     service = await connect()
     stranger = await superuser.fetchval("""
-        with t as (insert into parking.tenants (slug, name) values ('elsewhere', 'Elsewhere') returning id)
-        insert into parking.people (tenant_id, email, display_name)
-        select t.id, 'driver1@parking.com', 'Namesake' from t returning id""")
+        with t as (insert into parking.tenants (slug, name) values ('elsewhere', 'Elsewhere') returning id), p as (
+            insert into parking.people (tenant_id, email, display_name)
+            select t.id, 'driver1@parking.com', 'Namesake' from t returning tenant_id, id
+        )
+        insert into parking.memberships (tenant_id, person_id, role)
+        select tenant_id, id, 'driver' from p returning person_id""")
     booking = await one_row(service, BOOK, DRIVER_1, 1, hours_ahead(1), hours_ahead(2))
     with refused("unknown-spot", 404):
         await service.fetch(BOOK, stranger, 2, hours_ahead(1), hours_ahead(2))

@@ -158,9 +158,12 @@ async def test_a_sweep_visits_every_tenant(connect: Connect) -> None:
         ), s as (
             insert into parking.spots (tenant_id, lot_id, row_id, name, position)
             select tenant_id, lot_id, id, 'Far', 1 from r
+        ), p as (
+            insert into parking.people (tenant_id, email, display_name)
+            select id, 'far@example.com', 'Far' from t returning tenant_id, id
         )
-        insert into parking.people (tenant_id, email, display_name)
-        select id, 'far@example.com', 'Far' from t returning id""")
+        insert into parking.memberships (tenant_id, person_id, role)
+        select tenant_id, id, 'driver' from p returning person_id""")
     far = await superuser.fetchval("select id from parking.spots where name = 'Far'")
     await service.fetch(BOOK, DRIVER_1, 1, hours_ahead(-1), hours_ahead(1))
     await service.fetch(BOOK, stranger, far, hours_ahead(-1), hours_ahead(1))
