@@ -103,6 +103,8 @@ declare
     v_person  parking.people := parking_private.require_actor(actor, 'write:reservation');
     v_place   record;
     v_now     timestamptz;
+    v_next    timestamptz;
+    v_first   timestamptz;
     v_overdue bigint[];
     v_booking parking.bookings;
 begin
@@ -125,30 +127,35 @@ begin
     v_now := parking.clock();
     perform parking_private.judge_period(starts, ends, v_now, v_place.longest, v_place.horizon, v_place.time_zone);
 
-    if exists (
-        select from parking.reservations r
-        where r.tenant_id = v_person.tenant_id
-          and r.spot_id = book.spot
-          and r.status = 'active'
-          and r.ends > v_now
-          and r.ends > book.starts
-          and r.starts < book.ends
-          and r.starts > book.starts - interval '168 hours'
-    ) then
+    -- The next one to end after the start; see the index.
+    select r.starts into v_next
+    from parking.reservations r
+    where r.tenant_id = v_person.tenant_id
+      and r.spot_id = book.spot
+      and r.status = 'active'
+      and r.ends > greatest(v_now, book.starts)
+    order by r.ends
+    limit 1;
+    if v_next < book.ends then
         perform parking_private.refuse('spot-taken', format('%s is already taken on %s.',
             v_place.name, parking_private.local_period(starts, ends, v_place.time_zone)));
     end if;
 
     -- A stale checker that is late must not cost anybody the spot. Not before it is clear that the booking will stand:
     -- a refusal would take the release back, but not its LOG entry.
-    v_overdue := array(
-        select r.id
-        from parking.reservations r
-        where r.tenant_id = v_person.tenant_id and r.spot_id = book.spot and r.status = 'active' and r.ends <= v_now
-        order by r.id
-        for update
-    );
-    if v_overdue <> '{}' then
+    select r.ends into v_first
+    from parking.reservations r
+    where r.tenant_id = v_person.tenant_id and r.spot_id = book.spot and r.status = 'active'
+    order by r.ends
+    limit 1;
+    if v_first <= v_now then
+        v_overdue := array(
+            select r.id
+            from parking.reservations r
+            where r.tenant_id = v_person.tenant_id and r.spot_id = book.spot and r.status = 'active' and r.ends <= v_now
+            order by r.ends
+            for update
+        );
         perform parking_private.release(v_person.tenant_id, v_overdue, v_now);
     end if;
 

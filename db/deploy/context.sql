@@ -1,7 +1,8 @@
 -- Deploy parking:context to pg
 -- requires: core
 --
--- The ground that every function stands on.
+-- The ground that every function stands on. What every call goes through is PL/pgSQL, which keeps its plans, where a
+-- function in SQL that cannot be inlined is planned anew each time.
 --
 -- Time comes from clock() and from nowhere else, so that expiry can be tested without sleeping. A function asks it
 -- once, after its last lock: a request is judged by the time at which it got its turn.
@@ -25,14 +26,16 @@ set local role parking_owner;
 
 create function parking.clock()
     returns timestamptz
-    language sql
+    language plpgsql
     volatile
     security definer
     set search_path = pg_catalog, parking, parking_private, pg_temp
-begin atomic
+as $$
+begin
     -- In seconds, because a day of an interval is as long as the session's time zone makes it.
-    select clock_timestamp() + make_interval(secs => extract(epoch from c.shift)) from parking_private.clock_shift c;
-end;
+    return clock_timestamp() + (select make_interval(secs => extract(epoch from c.shift)) from parking_private.clock_shift c);
+end
+$$;
 
 comment on function parking.clock() is
 $$The time that every rule goes by: the real time, plus a shift that only the owner can set.
@@ -134,11 +137,13 @@ comment on function parking_private.current_tenant() is 'The tenant that this tr
 
 create function parking_private.enter_tenant(tenant bigint)
     returns void
-    language sql
+    language plpgsql
     volatile
-begin atomic
-    select set_config('parking.tenant', coalesce(tenant::text, ''), true);
-end;
+as $$
+begin
+    perform set_config('parking.tenant', coalesce(tenant::text, ''), true);
+end
+$$;
 
 comment on function parking_private.enter_tenant(bigint) is 'From here to the end of the transaction, or to the next call, rows are those of this tenant.';
 

@@ -156,12 +156,13 @@ create function parking_private.find_tenant_of_lot(
     out tenant_id bigint,
     out id        bigint
 )
-    language sql
+    language plpgsql
     stable
     security definer
     set search_path = pg_catalog, parking, parking_private, pg_temp
-begin atomic
-    select l.tenant_id, l.id
+as $$
+begin
+    select l.tenant_id, l.id into find_tenant_of_lot.tenant_id, find_tenant_of_lot.id
     from parking.lots l
     where l.id = coalesce(find_tenant_of_lot.lot, (
         select min(o.id)
@@ -169,7 +170,8 @@ begin atomic
         join parking.tenants t on t.id = o.tenant_id
         where t.slug = find_tenant_of_lot.tenant
     ));
-end;
+end
+$$;
 
 comment on function parking_private.find_tenant_of_lot(bigint, text) is
     'A lot by its number, or the first one of the tenant of this name, and whose it is; null: there is none.';

@@ -11,21 +11,25 @@ set local role parking_owner;
 
 create function parking_private.find_tenant_of_person(person bigint)
     returns bigint
-    language sql
+    language plpgsql
     stable
     security definer
     set search_path = pg_catalog, parking, parking_private, pg_temp
-begin atomic
-    select p.tenant_id from parking.people p where p.id = person;
-end;
+as $$
+begin
+    return (select p.tenant_id from parking.people p where p.id = person);
+end
+$$;
 
 comment on function parking_private.find_tenant_of_person(bigint) is 'Whose person this is; null: there is none.';
 
 
 create function parking_private.has_permission(person parking.people, permission text)
     returns boolean
-    language sql
+    language plpgsql
     stable
+as $$
+begin
     return exists (
         select
         from parking.memberships m
@@ -34,6 +38,8 @@ create function parking_private.has_permission(person parking.people, permission
           and m.person_id = person.id
           and (r.permission = has_permission.permission or r.permission = '*' and has_permission.permission <> 'write:tenants')
     );
+end
+$$;
 
 comment on function parking_private.has_permission(parking.people, text) is
     'Whether one of the person''s roles may do this; * is everything but to go beyond one''s own tenant.';

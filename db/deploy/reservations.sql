@@ -47,12 +47,15 @@ create table parking.reservations (
 
 comment on table parking.reservations is 'One spot, one person, one half-open period [starts, ends).';
 comment on column parking.reservations.during is
-    'For the exclusion constraint and for book(), which looks at one spot only: under row-level security && alone finds no index.';
+    'For the exclusion constraint, and for nothing else: under row-level security && finds no index.';
 comment on column parking.reservations.status is 'active -> completed, by the driver (complete) or after its end by the stale checker (release_stale).';
 comment on column parking.reservations.ended_at is 'When it was completed or released; null while it is active.';
 
 -- Boards, searches and figures: what lies in a lot on a day.
 create index reservations_by_lot on parking.reservations (tenant_id, lot_id, starts);
+-- One spot, by time: live reservations of a spot do not overlap, so in the order of their ends they are in that of their
+-- starts as well, and the first one that ends after a moment is all that can be in the way.
+create index reservations_live_by_spot on parking.reservations (tenant_id, spot_id, ends) where status = 'active';
 -- The stale checker: what is overdue.
 create index reservations_live_by_end on parking.reservations (tenant_id, ends) where status = 'active';
 -- A driver's own, and the foreign key to people.
