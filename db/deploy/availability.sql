@@ -132,7 +132,7 @@ declare
     v_to   constant timestamptz := (cells.day + 2)::timestamp at time zone v_lot.time_zone;
 begin
     return query
-        with slots as (
+        with slots as materialized (
             select parking_private.slot_label(t.starts, t.ends) as label,
                    (cells.day + t.starts) at time zone v_lot.time_zone as starts,
                    (cells.day + (t.ends <= t.starts)::integer + t.ends) at time zone v_lot.time_zone as ends
@@ -147,20 +147,28 @@ begin
               and r.starts > v_from
               and r.starts < v_to
               and r.ends > cells.now
+        ), held as materialized (
+            -- Only what is booked is aggregated; most cells of a large lot are not.
+            select v.spot_id, c.starts as slot,
+                   array_agg(v.person_id order by v.starts, v.id) as holders,
+                   array_agg(v.id order by v.starts, v.id) as reservations,
+                   min(v.ends) as first_end
+            from slots c
+            join live v on c.ends > cells.now and v.starts < c.ends and v.ends > c.starts
+            group by v.spot_id, c.starts
         )
         select s.lot_id, s.id, s.name, s.type, c.label, c.starts, c.ends,
-               case when c.ends <= cells.now then 'past' when count(v.id) > 0 then 'booked' else 'available' end,
-               array_agg(v.person_id order by v.starts, v.id) filter (where v.id is not null),
-               array_agg(v.id order by v.starts, v.id) filter (where v.id is not null),
-               case when c.ends > cells.now then least(c.ends, min(v.ends)) end
+               case when c.ends <= cells.now then 'past' when h.spot_id is not null then 'booked' else 'available' end,
+               h.holders,
+               h.reservations,
+               case when c.ends > cells.now then least(c.ends, h.first_end) end
         from slots c
         join parking.spots s on s.tenant_id = v_lot.tenant_id and s.lot_id = v_lot.id
         join parking.rows r on r.tenant_id = s.tenant_id and r.id = s.row_id
         join parking.floors f on f.tenant_id = r.tenant_id and f.id = r.floor_id
-        left join live v on v.spot_id = s.id and c.ends > cells.now and v.starts < c.ends and v.ends > c.starts
+        left join held h on h.spot_id = s.id and h.slot = c.starts
         where s.retired_at is null
           and c.starts < c.ends  -- the hour that a day in spring lacks may swallow a slot
-        group by f.position, r.position, s.position, s.lot_id, s.id, s.name, s.type, c.label, c.starts, c.ends
         order by f.position, r.position, s.position, s.id, c.starts;
 end
 $$;

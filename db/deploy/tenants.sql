@@ -33,15 +33,18 @@ comment on table parking_private.reporters is 'Which tenant a database role of t
 
 create function parking_private.readable_tenants(who name)
     returns setof bigint
-    language sql
+    language plpgsql
     stable
     security definer
     set search_path = pg_catalog, parking, parking_private, pg_temp
-begin atomic
-    select t.id from parking.tenants t where pg_has_role(who, 'parking_dba', 'member')
-    union
-    select r.tenant_id from parking_private.reporters r where r.role_name = who;
-end;
+as $$
+begin
+    return query
+        select t.id from parking.tenants t where pg_has_role(who, 'parking_dba', 'member')
+        union
+        select r.tenant_id from parking_private.reporters r where r.role_name = who;
+end
+$$;
 
 comment on function parking_private.readable_tenants(name) is
     'The tenants whose rows this database role sees in the views: all for the group parking_dba, one for a reporter, else none.';
