@@ -217,7 +217,7 @@ async def test_boards_and_the_checker_use_their_indexes_in_a_large_lot(connect: 
         assert "reservations" in plan, statement
         assert "Seq Scan on reservations" not in plan, statement
         if "parking.book(" in statement:
-            assert plan.count("using reservations_live_by_spot") == 2, "what is in the way, and what is overdue"
+            assert "using reservations_live_by_spot" in plan, "what is overdue on this spot"
 
 
 async def test_the_list_of_spots(connect: Connect) -> None:
