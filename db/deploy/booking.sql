@@ -1,7 +1,5 @@
 -- Deploy parking:booking to pg
--- requires: reservations
--- requires: announcing
--- requires: membership
+-- requires: expiry
 --
 -- Lock order: spot, then reservation. book() locks the spot's row, so that requests for one spot queue up: without it,
 -- partly overlapping inserts deadlock on the exclusion constraint. complete() and the stale checker lock reservations
@@ -13,43 +11,6 @@
 begin;
 
 set local role parking_owner;
-
-create function parking_private.release(
-    tenant       bigint,
-    reservations bigint[],
-    now          timestamptz
-)
-    returns setof parking.bookings
-    language plpgsql
-    volatile
-as $$
-declare
-    v_booking parking.bookings;
-begin
-    for v_booking in
-        update parking.reservations r
-        set status = 'completed', ended_at = release.now
-        from parking.spots s, parking.lots l, parking.people p
-        where r.tenant_id = release.tenant
-          and r.id = any (release.reservations)
-          and r.status = 'active'
-          and s.tenant_id = r.tenant_id and s.id = r.spot_id
-          and l.tenant_id = r.tenant_id and l.id = r.lot_id
-          and p.tenant_id = r.tenant_id and p.id = r.person_id
-        returning r.tenant_id, r.id, r.lot_id, r.spot_id, s.name, p.email, r.starts, r.ends, r.status, r.booked_at, r.ended_at,
-            l.time_zone
-    loop
-        raise log 'Auto-released Spot #% (Reservation ID %)', v_booking.spot_id, v_booking.id;
-        perform parking_private.announce(tenant, 'released', v_booking.lot_id, v_booking.spot_id, v_booking.id, null,
-            v_booking.starts, v_booking.ends, now);
-        return next v_booking;
-    end loop;
-end
-$$;
-
-comment on function parking_private.release(bigint, bigint[], timestamptz) is
-    'End these reservations of one tenant, which the caller has locked and found overdue: one LOG entry and one event each.';
-
 
 create function parking_private.judge_period(
     starts  timestamptz,
@@ -300,95 +261,5 @@ Example:
     HINT:  Check the reservation's number.$$;
 
 grant execute on function parking.find_reservation(bigint, bigint) to parking_service, parking_dba;
-
-
-create function parking.release_stale(at_most integer default 1000)
-    returns setof parking.bookings
-    language plpgsql
-    volatile
-    security definer
-    set search_path = pg_catalog, parking, parking_private, pg_temp
-as $$
-declare
-    v_now    timestamptz := parking.clock();
-    v_left   integer := at_most;
-    v_tenant bigint;
-    v_due    bigint[];
-begin
-    if at_most is null or at_most < 1 or at_most > 100000 then
-        perform parking_private.refuse('not-a-number-of-rows',
-            format('At most %s reservations cannot be released.', coalesce(at_most::text, 'null')));
-    end if;
-    for v_tenant in select t.id from parking_private.all_tenants() t(id) loop
-        perform parking_private.enter_tenant(v_tenant);
-        v_due := array(
-            select r.id
-            from parking.reservations r
-            where r.tenant_id = v_tenant and r.status = 'active' and r.ends <= v_now
-            order by r.ends
-            limit v_left
-            for update skip locked
-        );
-        continue when v_due = '{}';
-        return query
-            select b.tenant_id, b.id, b.lot_id, b.spot_id, b.spot, b.driver, b.starts, b.ends, b.status, b.booked_at, b.ended_at,
-                b.time_zone
-            from parking_private.release(v_tenant, v_due, v_now) b;
-        v_left := v_left - cardinality(v_due);
-        exit when v_left = 0;
-    end loop;
-end
-$$;
-
-comment on function parking.release_stale(integer) is
-$$Release up to so many reservations that nobody ended although their time is over, of every tenant; returns them.
-
-Each is one LOG entry, "Auto-released Spot #105 (Reservation ID 882)", and one event of type released. Rows that another
-session has locked are left for the next time.
-
-Problems: not-a-number-of-rows.
-
-Example:
-    select spot, driver, status from parking.release_stale();
-     spot | driver | status
-    ------+--------+--------
-    (0 rows)$$;
-
-grant execute on function parking.release_stale(integer) to parking_dba;
-
-
--- An invoker procedure without a SET clause: only such a one can commit between its batches.
-create procedure parking.sweep(at_most integer default 1000)
-    language plpgsql
-as $$
-declare
-    c_broom    constant integer := 727565;  -- one sweep at a time; the lock ends with each batch and is taken anew
-    v_released bigint;
-begin
-    loop
-        exit when not pg_try_advisory_xact_lock(c_broom, 0);
-        select count(*) into v_released from parking.release_stale(at_most);
-        commit;
-        exit when v_released < at_most;
-    end loop;
-end
-$$;
-
-comment on procedure parking.sweep(integer) is
-$$The stale checker: release_stale() batch by batch, each in a transaction of its own, until nothing is due.
-
-pg_cron calls it every minute. While another sweep runs, it does nothing. It commits, so call it outside of a transaction.
-
-Problems: not-a-number-of-rows.
-
-Example:
-    call parking.sweep();
-    select count(*) as overdue from parking.bookings where status = 'active' and ends <= parking.clock();
-     overdue
-    ---------
-           0
-    (1 row)$$;
-
-grant execute on procedure parking.sweep(integer) to parking_dba;
 
 commit;

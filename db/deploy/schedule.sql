@@ -1,5 +1,5 @@
 -- Deploy parking:schedule to pg
--- requires: booking
+-- requires: expiry
 -- requires: retention
 --
 -- pg_cron lives in one database of a cluster, cron.database_name, and starts the jobs of all. Names of jobs contain the

@@ -35,25 +35,11 @@ begin
     assert (parking.book(-2, -1, v_now + interval '90 minutes', v_now + interval '3 hours')).status = 'active',
         'a completed reservation holds nothing';
 
-    -- Not where something real is overdue: it would be released in the log and not in the end.
-    if not exists (select from parking.reservations where status = 'active' and ends <= v_now) then
-        assert (select count(*) from parking.release_stale()) = 0, 'nothing is overdue';
-    end if;
-    update parking.reservations set starts = v_now - interval '2 hours', ends = v_now - interval '1 hour'
-    where tenant_id = -1 and status = 'active';
-    assert (select count(*) = 1 from parking_private.release(-1,
-                array(select id from parking.reservations where tenant_id = -1 and status = 'active'), v_now)),
-        'what is overdue is released';
-    assert (select array_agg(type order by id) = '{booked,completed,booked,released}' from parking.events where tenant_id = -1),
+    assert (select array_agg(type order by id) = '{booked,completed,booked}' from parking.events where tenant_id = -1),
         'every change has its event';
 
-    assert (select not prosecdef and proconfig is null from pg_proc where oid = 'parking.sweep(integer)'::regprocedure),
-        'a sweep that is a definer or has a SET clause cannot commit';
     assert has_function_privilege('parking_service', 'parking.book(bigint, bigint, timestamptz, timestamptz)', 'execute');
     assert has_function_privilege('parking_service', 'parking.complete(bigint, bigint)', 'execute');
-    assert has_function_privilege('parking_dba', 'parking.release_stale(integer)', 'execute');
-    assert not has_function_privilege('parking_service', 'parking.release_stale(integer)', 'execute');
-    assert not has_function_privilege('parking_dba', 'parking_private.release(bigint, bigint[], timestamptz)', 'execute');
 end
 $$;
 

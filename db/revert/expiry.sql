@@ -1,0 +1,9 @@
+-- Revert parking:expiry from pg
+
+begin;
+
+drop procedure parking.sweep(integer);
+drop function parking.release_stale(integer);
+drop function parking_private.release(bigint, bigint[], timestamptz);
+
+commit;
