@@ -17,13 +17,14 @@ from websockets.asyncio.client import connect as connect_to
 
 from tests.conftest import Connect
 from tests.support import Cluster, Database, Service, deploy, new_database, temporary_cluster
+from tests.support.service import SERVERS
 from tests.support.sql import BOOK, COMPLETE, DRIVER_1, DRIVER_2, hours_ahead, one_row, shift_clock
 
 LIMIT = 10.0
 """Seconds: several times what it may take."""
 
 
-@pytest.fixture(params=["granian", "uvicorn"])
+@pytest.fixture(params=SERVERS)
 async def either(request: pytest.FixtureRequest, database: Database) -> AsyncIterator[Service]:
     """The service on each of the servers that it can run on."""
     async with Service(database, server=request.param) as service:

@@ -24,7 +24,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 from urllib.parse import quote, urlencode
 
 import asyncpg
@@ -37,10 +37,9 @@ from tests.conftest import Connect
 from tests.feed.test_boards import BERLIN, DAY, slot
 from tests.feed.test_events import ANNOUNCE_MANY, LIMIT
 from tests.support import ROOT, Cluster, Database, Service, deploy, new_database, temporary_cluster
+from tests.support.service import SERVERS, Server
 from tests.support.sql import BOOK, COMPLETE, DRIVER_1, DRIVER_2, edit_function, one_row
 
-Server = Literal["granian", "uvicorn"]
-SERVERS: tuple[Server, ...] = ("granian", "uvicorn")
 EACH_SERVER = pytest.mark.parametrize("server", SERVERS)
 
 WITHIN = 2.0
