@@ -47,7 +47,7 @@ async def measure(database: Database, book: str, report: Report) -> None:
             load = await full_load(database, book, 2 * SECONDS)
             async with asyncio.timeout(PATIENCE):
                 while len(arrivals) < load.transactions:
-                    assert not follower.outbox.closed.is_set(), "the reader was too slow and has been let go"
+                    assert not follower.outbox.closed.done(), "the reader was too slow and has been let go"
                     await asyncio.sleep(0.05)
             reader.cancel()
     finally:

@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 
 from asyncpg import Connection
 
-from service.feed import WINDOW_SECONDS
+from service.boards import WINDOW_SECONDS
 from tests.bench.floor import PER_SECOND
 from tests.bench.load import SECONDS
 from tests.bench.report import Report, milliseconds, percentile, progress

@@ -12,8 +12,8 @@ import websockets
 from websockets.asyncio.client import ClientConnection, connect
 
 from service.auth import Tokens
+from service.boards import Board, Boards
 from service.database import Database
-from service.feed import Board, Feed
 from service.pages import Lot
 from service.settings import Settings
 from tests.conftest import Connect
@@ -136,16 +136,16 @@ async def test_time_alone_changes_a_board(service: Service, connect: Connect) ->
 
 async def test_only_boards_that_a_change_can_be_seen_on_are_read_anew() -> None:
     """A slot may end on the day after, and what a lot's day is depends on its zone: hence a margin of days."""
-    feed = Feed(Database(Settings(database_url="", jwt_secret="")))
+    boards = Boards(Database(Settings(database_url="", jwt_secret="")))
     lots = [Lot(number, "default", "Lot", "", "UTC", DAY) for number in (1, 2)]
-    boards = [Board(lot, DAY + timedelta(days=n)) for lot in lots for n in range(-10, 10)]
-    feed._boards = {(board.lot.id, board.day): board for board in boards}
+    opened = [Board(lot, DAY + timedelta(days=n)) for lot in lots for n in range(-10, 10)]
+    boards._open = {(board.lot.id, board.day): board for board in opened}
     starts, ends = slot(8)
-    feed._spoil_boards([{"lot_id": 1, "starts": starts, "ends": ends + timedelta(days=1)}])
-    spoilt = [(board.lot.id, (board.day - DAY).days) for board in boards if board.stale.is_set()]
+    boards.spoil([{"lot_id": 1, "starts": starts, "ends": ends + timedelta(days=1)}])
+    spoilt = [(board.lot.id, (board.day - DAY).days) for board in opened if board.stale.is_set()]
     assert spoilt == [(1, -2), (1, -1), (1, 0), (1, 1), (1, 2)]
-    feed._spoil_boards()
-    assert all(board.stale.is_set() for board in boards)
+    boards.spoil()
+    assert all(board.stale.is_set() for board in opened)
 
 
 async def test_an_origin_of_somebody_else_is_refused(module_service: Service) -> None:

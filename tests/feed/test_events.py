@@ -230,8 +230,8 @@ async def test_a_heartbeat_comes_when_nothing_happens(database: Database) -> Non
     """Its cursor stands behind all that was sent: the twenty seconds are shortened by a program around the service."""
     program = """
 import runpy
-import service.sockets
-service.sockets.HEARTBEAT_SECONDS = 0.3
+import service.feed
+service.feed.HEARTBEAT_SECONDS = 0.3
 runpy.run_module("service", run_name="__main__")
 """
     async with Service(database, program=program) as service, listening(service) as socket:

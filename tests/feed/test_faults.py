@@ -354,19 +354,21 @@ def without(folder: Path, change: str) -> dict[str, str]:
 
 NO_POLL = "feed.POLL_SECONDS = 3600.0"
 NO_HEARTBEAT = "feed.SILENCE_SECONDS = 3600.0"
-NO_LIMIT = "feed.LARGEST_EVENT_BACKLOG = 10**9"
+NO_LIMIT = "feed.LARGEST_BACKLOG = 10**9"
 NO_RESYNC = """
+from service.boards import Boards
 follow = feed.Feed._follow
 async def forget(self, connection):
-    boards, self._boards, self._cursor = self._boards, {}, None
+    boards = self.boards
+    opened, boards._open, self._cursor = boards._open, {}, None
     read = self._read
     async def first(connection):
         self._read = read
         result = await read(connection)
-        self._boards = boards
+        boards._open = opened
         return result
     self._read = first
-    self._spoil_boards = lambda lots=None: lots and feed.Feed._spoil_boards(self, lots)
+    boards.spoil = lambda events=None: events and Boards.spoil(boards, events)
     await follow(self, connection)
 feed.Feed._follow = forget
 """
@@ -695,7 +697,7 @@ async def test_the_bell_alone_without_the_poll(database: Database, connect: Conn
             assert await delay(driver, listener, 1, seconds=1.5) == NEVER
 
 
-AFTER = "parking.events_after(text,bigint,pg_snapshot,integer)"
+BEGIN_READING = "parking_private.begin_reading(integer,pg_snapshot,pg_snapshot,bigint,integer)"
 
 
 async def test_with_a_horizon_an_idle_writer_elsewhere_keeps_everything(
@@ -703,7 +705,12 @@ async def test_with_a_horizon_an_idle_writer_elsewhere_keeps_everything(
 ) -> None:
     """A negative control: read only what is older than every transaction that runs."""
     superuser, driver = await connect("postgres"), await connect("postgres")
-    await edit_function(superuser, AFTER, "pg_visible_in_snapshot(e.xid, v_now)", "e.xid < pg_snapshot_xmin(v_now)")
+    await edit_function(
+        superuser,
+        BEGIN_READING,
+        "pg_visible_in_snapshot(e.xid, begin_reading.batch)",
+        "e.xid < pg_snapshot_xmin(pg_current_snapshot())",
+    )
     async with Listener(service) as listener, idle_elsewhere(cluster, connect):
         assert await delay(driver, listener, 1, seconds=1.5) == NEVER
 
@@ -725,12 +732,12 @@ async def test_a_late_commit_is_told(service: Service, connect: Connect) -> None
 async def test_with_an_id_for_a_cursor_a_late_commit_is_lost(service: Service, connect: Connect) -> None:
     """The negative control of the one above, and of the storm's late commits."""
     superuser = await connect("postgres")
-    newest = "(select max(e.id) from parking.events e)"
-    await edit_function(superuser, "parking.event_cursor()", "(0)::bigint", f"coalesce({newest}, 0)")
     by_snapshot = (
-        "(e.xid >= pg_snapshot_xmax(v_cursor.before) or e.xid = any (array(select pg_snapshot_xip(v_cursor.before))))"
+        "(e.xid >= pg_snapshot_xmax(begin_reading.before)"
+        " or e.xid = any (array(select pg_snapshot_xip(begin_reading.before))))"
     )
-    await edit_function(superuser, AFTER, by_snapshot, "e.id > v_cursor.id")
+    newest = "(select max(o.id) from parking.events o where pg_visible_in_snapshot(o.xid, begin_reading.before))"
+    await edit_function(superuser, BEGIN_READING, by_snapshot, f"e.id > coalesce({newest}, 0)")
     async with Listener(service) as listener:
         assert await late_commit(listener, connect) is None
 

@@ -129,7 +129,7 @@ async def test_a_cursor_in_the_middle_of_a_reading_goes_on_with_its_rest_and_the
     assert [row["reservation_id"] for row in rest] == [three["id"], one["id"]]
 
 
-@pytest.mark.parametrize("cursor", ["", "1", "x~y~z", "1~5:3:~5:3:~1", "1~1:1:~1:1:~9999999999999999999"])
+@pytest.mark.parametrize("cursor", ["", "1", "x~y~z", "1~5:3:", "1~3:5:~3:5:~1", "1~3:5:~3:5:~9999999999999999999~1"])
 async def test_what_is_no_cursor(connect: Connect, cursor: str) -> None:
     dba = await connect("parking_dba")
     with refused("not-a-cursor", 422):
@@ -140,7 +140,7 @@ async def test_a_cursor_from_the_future_or_another_epoch_is_refused(connect: Con
     dba = await connect("parking_dba")
     cursor = await dba.fetchval("select parking.event_cursor()")
     with refused("cursor-too-old", 410):
-        await dba.fetch("select * from parking.events_after('1~9:9:~9999999999:9999999999:~0')")
+        await dba.fetch("select * from parking.events_after('1~9999999999:9999999999:')")
     assert await dba.fetchval("select parking.begin_epoch()") == 2
     with refused("cursor-too-old", 410):
         await dba.fetch("select * from parking.events_after($1)", cursor)

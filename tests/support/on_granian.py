@@ -1,4 +1,4 @@
-"""`python -m tests.support.on_granian`: the service's application on the other server, which it is to run on as well."""
+"""`python -m tests.support.on_granian`: the service on the other server that it is to run on."""
 
 from __future__ import annotations
 
