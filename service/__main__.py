@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final, Literal
 
 import uvicorn
 import uvloop
@@ -75,18 +75,12 @@ class Server(uvicorn.Server):
         yield
 
 
-async def serve(settings: Settings, listener: socket.socket) -> int:
-    """Serve until a signal comes, then stop within GRACE_SECONDS, open sockets or not; the exit status."""
-    app = create_app(settings)
-    # A full collection looks at everything that a thousand sockets hold, and for those 100 ms nothing is sent. What is
-    # here by now stays; and collections are so seldom that little of what a broadcast makes lives to grow old.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 100)
+def server_of(app: Any, *, lifespan: Literal["on", "off"]) -> Server:  # noqa: ANN401 (any ASGI application)
+    """The server of an application, which is told of its start and end if `lifespan` is on."""
     config = uvicorn.Config(
         app,
         interface="asgi3",
-        lifespan="on",
+        lifespan=lifespan,
         http="httptools",
         # Of uvicorn's three it costs the least time and memory a socket, and its send() waits for a slow reader.
         ws="websockets-sansio",
@@ -104,7 +98,18 @@ async def serve(settings: Settings, listener: socket.socket) -> int:
         log_config=None,
         log_level=logging.ERROR,
     )
-    server = Server(config)
+    return Server(config)
+
+
+async def serve(settings: Settings, listener: socket.socket) -> int:
+    """Serve until a signal comes, then stop within GRACE_SECONDS, open sockets or not; the exit status."""
+    app = create_app(settings)
+    # A full collection looks at everything that a thousand sockets hold, and for those 100 ms nothing is sent. What is
+    # here by now stays; and collections are so seldom that little of what a broadcast makes lives to grow old.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 100)
+    server = server_of(app, lifespan="on")
     stopped = False
 
     def stop() -> None:

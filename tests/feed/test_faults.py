@@ -359,15 +359,7 @@ NO_RESYNC = """
 from service.boards import Boards
 follow = feed.Feed._follow
 async def forget(self, connection):
-    boards = self.boards
-    opened, boards._open, self._cursor = boards._open, {}, None
-    read = self._read
-    async def first(connection):
-        self._read = read
-        result = await read(connection)
-        boards._open = opened
-        return result
-    self._read = first
+    boards, self._cursor = self.boards, None
     boards.spoil = lambda events=None: events and Boards.spoil(boards, events)
     await follow(self, connection)
 feed.Feed._follow = forget
