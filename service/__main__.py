@@ -82,7 +82,7 @@ def server_of(app: Any, *, lifespan: Literal["on", "off"]) -> Server:  # noqa: A
         interface="asgi3",
         lifespan=lifespan,
         http="httptools",
-        # Of uvicorn's three it costs the least time and memory a socket, and its send() waits for a slow reader.
+        # The quickest of uvicorn's three, and its send() waits for a slow reader.
         ws="websockets-sansio",
         ws_max_size=LARGEST_MESSAGE,
         ws_ping_interval=PING_SECONDS,

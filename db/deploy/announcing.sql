@@ -97,19 +97,18 @@ comment on function parking_private.settled_snapshot(integer, xid8) is
 
 
 create function parking_private.write_cursor(
-    epoch  integer,
-    before pg_snapshot,
-    batch  pg_snapshot,
-    next   bigint default null,
-    last   bigint default null
+    within text,
+    behind text,
+    next   bigint,
+    last   bigint
 )
     returns text
     language sql
     stable
-    return case when next is null then concat_ws('~', epoch, batch) else concat_ws('~', epoch, before, batch, next, last) end;
+    return case when next is null then behind else concat_ws('~', within, next, last) end;
 
-comment on function parking_private.write_cursor(integer, pg_snapshot, pg_snapshot, bigint, bigint) is
-    'A cursor as text, of letters that an address may contain; without a next event, the one behind the reading.';
+comment on function parking_private.write_cursor(text, text, bigint, bigint) is
+    'A cursor within a reading, or behind it when there is no next event; in letters that an address may contain.';
 
 
 create function parking_private.read_cursor(
@@ -153,7 +152,7 @@ create function parking.event_cursor()
     security definer
     set search_path = pg_catalog, parking, parking_private, pg_temp
 begin atomic
-    select parking_private.write_cursor(l.epoch, s.now, s.now)
+    select concat_ws('~', l.epoch, s.now)
     from parking_private.event_log l, parking_private.settled_snapshot(l.epoch, l.forgotten) s (now);
 end;
 
@@ -195,26 +194,34 @@ create function parking_private.begin_reading(
     stable
 as $$
 #variable_conflict use_column
+declare
+    v_last bigint;
 begin
+    select max(r.id) into v_last
+    from (
+        select e.id
+        from parking.events e
+        where e.epoch = begin_reading.epoch
+          and (e.xid >= pg_snapshot_xmax(begin_reading.before) or e.xid = any (array(select pg_snapshot_xip(begin_reading.before))))
+          and pg_visible_in_snapshot(e.xid, begin_reading.batch)
+          and (begin_reading.lot is null or e.lot_id = begin_reading.lot)
+    ) r;
+    if v_last is null then
+        return;
+    end if;
     return query
-        with reading as not materialized (
+        select p.tenant_id, p.id, p.type, p.lot_id, p.spot_id, p.reservation_id, p.starts, p.ends, p.at,
+               lead(p.id) over (order by p.id), v_last
+        from (
             select e.tenant_id, e.id, e.type, e.lot_id, e.spot_id, e.reservation_id, e.starts, e.ends, e.at
             from parking.events e
             where e.epoch = begin_reading.epoch
               and (e.xid >= pg_snapshot_xmax(begin_reading.before) or e.xid = any (array(select pg_snapshot_xip(begin_reading.before))))
               and pg_visible_in_snapshot(e.xid, begin_reading.batch)
               and (begin_reading.lot is null or e.lot_id = begin_reading.lot)
-        ),
-        page as (
-            select r.tenant_id, r.id, r.type, r.lot_id, r.spot_id, r.reservation_id, r.starts, r.ends, r.at
-            from reading r
-            order by r.id
+            order by e.id
             limit begin_reading.at_most + 1
-        )
-        select p.tenant_id, p.id, p.type, p.lot_id, p.spot_id, p.reservation_id, p.starts, p.ends, p.at,
-               lead(p.id) over (order by p.id),
-               case when count(*) over () > begin_reading.at_most then (select max(r.id) from reading r) else max(p.id) over () end
-        from page p
+        ) p
         order by p.id
         limit begin_reading.at_most;
 end
@@ -311,6 +318,8 @@ declare
     v_log    record;
     v_cursor record;
     v_until  record;
+    v_within text;  -- written once: a snapshot under load is long
+    v_behind text;
     v_number integer := 0;
 begin
     if at_most is null or at_most < 1 or at_most > 100000 then
@@ -335,8 +344,10 @@ begin
     end if;
 
     if v_cursor.next is not null then
+        v_within := concat_ws('~', v_log.epoch, v_cursor.before, v_cursor.batch);
+        v_behind := concat_ws('~', v_log.epoch, v_cursor.batch);
         return query
-            select parking_private.write_cursor(v_log.epoch, v_cursor.before, v_cursor.batch, r.next_id, v_cursor.last),
+            select parking_private.write_cursor(v_within, v_behind, r.next_id, v_cursor.last),
                    r.id, r.type, r.lot_id, r.spot_id, r.reservation_id, r.starts, r.ends, r.at, l.time_zone
             from parking_private.resume_reading(
                 v_log.epoch, v_cursor.before, v_cursor.batch, events_after.lot, v_cursor.next, v_cursor.last, events_after.at_most) r
@@ -345,8 +356,10 @@ begin
         get diagnostics v_number = row_count;
     end if;
     if v_number < at_most then
+        v_within := concat_ws('~', v_log.epoch, v_cursor.batch, v_until.batch);
+        v_behind := concat_ws('~', v_log.epoch, v_until.batch);
         return query
-            select parking_private.write_cursor(v_log.epoch, v_cursor.batch, v_until.batch, r.next, r.last),
+            select parking_private.write_cursor(v_within, v_behind, r.next, r.last),
                    r.id, r.type, r.lot_id, r.spot_id, r.reservation_id, r.starts, r.ends, r.at, l.time_zone
             from parking_private.begin_reading(v_log.epoch, v_cursor.batch, v_until.batch, events_after.lot, events_after.at_most - v_number) r
             join parking.lots l on l.tenant_id = r.tenant_id and l.id = r.lot_id
