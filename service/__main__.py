@@ -1,20 +1,20 @@
-"""`python -m service`: granian in this process, one worker on uvloop, until SIGTERM or SIGINT."""
+"""`python -m service`: uvicorn in this process, one worker on uvloop, until SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
 import signal
 import socket
 import sys
-from typing import Final
+from collections.abc import Iterator
+from typing import Any, Final, Literal
 
+import uvicorn
 import uvloop
-from granian.constants import Interfaces
-from granian.log import LogLevels
-from granian.server.embed import Server
 
 from service.app import create_app
 from service.settings import Settings, SettingsError
@@ -22,9 +22,13 @@ from service.settings import Settings, SettingsError
 log = logging.getLogger("service")
 
 # The longest that a request may take, waiting in a lane and for a lock.
-GRACE_SECONDS: Final = 5.0
-
-FAREWELL_SECONDS: Final = 0.25
+GRACE_SECONDS: Final = 5
+BACKLOG: Final = 2048
+# What a client sends over a socket means nothing.
+LARGEST_MESSAGE: Final = 16 * 1024
+# Whoever is behind a proxy and gone answers no ping; whoever is gone without one takes none of what was sent.
+PING_SECONDS: Final = 30
+UNTAKEN_SECONDS: Final = 60
 
 USAGE_ERROR: Final = 2
 
@@ -38,26 +42,66 @@ def main() -> int:
         print(error, file=sys.stderr)  # noqa: T201
         return USAGE_ERROR
     try:
-        address = free_address(settings.host, settings.port)
+        listener = listen(settings.host, settings.port)
     except OSError as error:
         print(f"Cannot listen on {settings.host}, port {settings.port}: {error.strerror}.", file=sys.stderr)  # noqa: T201
         return 1
-    return uvloop.run(serve(settings, address))
+    with listener:
+        return uvloop.run(serve(settings, listener))
 
 
-def free_address(host: str, port: int) -> str:
-    """The IP address of the host, which granian asks for; OSError when somebody listens there.
-
-    granian binds with SO_REUSEPORT and would share the port silently.
-    """
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there, and nobody else's does; what it accepts inherits its options."""
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    with socket.socket(family, kind, protocol) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(address)
-    return str(address[0])
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # A connection that is closed while its peer does not read would otherwise stay with all that it was to get.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNTAKEN_SECONDS * 1000)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
-async def serve(settings: Settings, address: str) -> int:
+class Server(uvicorn.Server):
+    """uvicorn without its own signal handlers, which raise the signal once more in the end."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave them to serve()."""
+        yield
+
+
+def server_of(app: Any, *, lifespan: Literal["on", "off"]) -> Server:  # noqa: ANN401 (any ASGI application)
+    """The server of an application, which is told of its start and end if `lifespan` is on."""
+    config = uvicorn.Config(
+        app,
+        interface="asgi3",
+        lifespan=lifespan,
+        http="httptools",
+        # The quickest of uvicorn's three, and its send() waits for a slow reader.
+        ws="websockets-sansio",
+        ws_max_size=LARGEST_MESSAGE,
+        ws_ping_interval=PING_SECONDS,
+        ws_ping_timeout=PING_SECONDS,
+        # It costs time and memory a socket; the same frame would be compressed for each anew.
+        ws_per_message_deflate=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        # Nothing here asks for a client's address, and anybody may claim one.
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        log_level=logging.ERROR,
+    )
+    return Server(config)
+
+
+async def serve(settings: Settings, listener: socket.socket) -> int:
     """Serve until a signal comes, then stop within GRACE_SECONDS, open sockets or not; the exit status."""
     app = create_app(settings)
     # A full collection looks at everything that a thousand sockets hold, and for those 100 ms nothing is sent. What is
@@ -65,29 +109,19 @@ async def serve(settings: Settings, address: str) -> int:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 100)
-    server = Server(
-        app,
-        address=address,
-        port=settings.port,
-        interface=Interfaces.ASGI,
-        log_level=LogLevels.error,
-        log_dictconfig={"handlers": {}, "loggers": {"_granian": {"propagate": True}}},
-    )
-    signalled = asyncio.Event()
+    server = server_of(app, lifespan="on")
+    stopped = False
+
+    def stop() -> None:
+        nonlocal stopped
+        stopped = server.should_exit = True
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, signalled.set)
-    serving = asyncio.ensure_future(server.serve())
-    waiting = asyncio.ensure_future(signalled.wait())
+        asyncio.get_running_loop().add_signal_handler(number, stop)
     log.info("Serving http://%s:%s", settings.host, settings.port)
-    await asyncio.wait([serving, waiting], return_when=asyncio.FIRST_COMPLETED)
-    # granian would drop them without a close frame.
-    await app.state.feed.stop()
-    await asyncio.sleep(FAREWELL_SECONDS)
-    server.stop()  # type: ignore[no-untyped-call]
-    await asyncio.wait([serving], timeout=GRACE_SECONDS)
-    waiting.cancel()
+    await server.serve(sockets=[listener])
     log.info("Stopped")
-    return 0 if signalled.is_set() else 1
+    return 0 if stopped else 1
 
 
 if __name__ == "__main__":

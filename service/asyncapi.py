@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 from litestar import Response, get
 
-from service.feed import POLICY_VIOLATION, SERVICE_RESTART, TRY_AGAIN_LATER, Event, Mark
+from service.feed import Event, Mark
+from service.outbox import POLICY_VIOLATION, SERVICE_RESTART, TRY_AGAIN_LATER
 
 CLOSE_CODES = {
     POLICY_VIOLATION: "what was asked for is refused for good; the reason is the problem's name, such as not-a-cursor",
@@ -29,7 +30,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
 
 
 def _example(kind: str) -> dict[str, Any]:
-    cursor = "1~7514:7514:~7516:7516:~12"
+    cursor = "1~7516:7516:"
     if kind != "event":
         return {"type": kind, "cursor": cursor}
     return {

@@ -12,7 +12,7 @@ import contextlib
 import datetime as dt
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
@@ -24,15 +24,14 @@ from litestar.params import QueryParameter
 
 from service.auth import session
 from service.database import Database
-from service.feed import POLICY_VIOLATION, TRY_AGAIN_LATER, Feed, Follower, Mark, Outbox
+from service.feed import Feed, Follower, Mark
+from service.outbox import POLICY_VIOLATION, SERVICE_RESTART, TRY_AGAIN_LATER, Outbox
 from service.pages import Lot
 from service.problems import Problem, to_problem
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
 
-HEARTBEAT_SECONDS: Final = 20.0
-HEARTBEAT: Final = '{"type":"heartbeat"}'
 # A close handshake needs the client's answer; one that is gone must not keep its handler.
 CLOSE_SECONDS: Final = 2.0
 # A cursor names every transaction that ran at its reading; a thousand of them fit.
@@ -61,12 +60,7 @@ async def events_socket(  # noqa: PLR0917 (Litestar gives them by name)
     record = await database.row(FIND_LOT, lot or settings.lot, settings.tenant)
     await feed.refresh()
     with feed.following(record["id"]) as follower:
-        await _converse(
-            socket,
-            follower.outbox,
-            greeting=_greeting(feed, follower, after),
-            heartbeat=lambda: Mark("heartbeat", feed.cursor).frame,
-        )
+        await _converse(socket, follower.outbox, greeting=_greeting(feed, follower, after))
 
 
 @websocket("/ws/board")
@@ -83,7 +77,7 @@ async def board_socket(  # noqa: PLR0917 (Litestar gives them by name)
     identity = session(socket)
     person, lifetime = (None, None) if identity is None else (identity.person, identity.expires - time.time())
     record = await database.row(FIND_LOT, lot or settings.lot, settings.tenant)
-    with feed.watching(Lot.of(record), day or record["today"], person) as outbox:
+    with feed.boards.watching(Lot.of(record), day or record["today"], person) as outbox:
         await _converse(socket, outbox, lifetime=lifetime)
 
 
@@ -116,18 +110,21 @@ async def _converse(
     outbox: Outbox,
     *,
     greeting: AsyncIterator[str] | None = None,
-    heartbeat: Callable[[], str] = lambda: HEARTBEAT,
     lifetime: float | None = None,
 ) -> None:
     """Send a greeting and what the outbox gets until it is closed, the client leaves, or the lifetime (s) is over."""
     await socket.accept()
-    sender = asyncio.create_task(_send(socket, outbox, greeting, heartbeat))
-    receiver = asyncio.create_task(_receive(socket))
-    closed = asyncio.create_task(outbox.closed.wait())
-    tasks = {sender, receiver, closed}
+    loop = asyncio.get_running_loop()
+    ending = None if lifetime is None else loop.call_later(lifetime, outbox.close, SERVICE_RESTART)
+    tasks = [asyncio.create_task(_send(socket, outbox, greeting)), asyncio.create_task(_receive(socket))]
+    for task in tasks:
+        task.add_done_callback(outbox.leave)
     try:
-        done, _ = await asyncio.wait(tasks, timeout=lifetime, return_when=asyncio.FIRST_COMPLETED)
+        await outbox.closed
+        left = any(task.done() for task in tasks)
     finally:
+        if ending is not None:
+            ending.cancel()
         # Closing the socket while another task uses it would wait for ever.
         for task in tasks:
             task.cancel()
@@ -135,29 +132,19 @@ async def _converse(
     for failure in ended:
         if isinstance(failure, Exception):
             log.info("A socket ended with %s: %s", type(failure).__name__, failure)
-    if not done & {sender, receiver}:
+    if outbox.code is not None and not left:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await socket.close(code=outbox.code, reason=outbox.reason)
 
 
-async def _send(
-    socket: Socket, outbox: Outbox, greeting: AsyncIterator[str] | None, heartbeat: Callable[[], str]
-) -> None:
+async def _send(socket: Socket, outbox: Outbox, greeting: AsyncIterator[str] | None) -> None:
     """Until the client is gone, which shows as an error of the server's own kind."""
     if greeting is not None:
         async for frame in greeting:
             await socket.send_text(frame)
     while True:
-        try:
-            async with asyncio.timeout(HEARTBEAT_SECONDS):
-                frame = await outbox.get()
-        except TimeoutError:
-            if not outbox.empty:
-                # It came at the last moment; the heartbeat's cursor would stand behind it already.
-                continue
-            frame = heartbeat()
-        await socket.send_text(frame)
+        await socket.send_text(await outbox.get())
 
 
 async def _receive(socket: Socket) -> None:

@@ -14,9 +14,15 @@
 --
 -- A reading delivers the events that its snapshot sees and the reading before did not, in the order of their ids: an
 -- event gets its id under the lock of its row, so what one spot went through has growing ids. (Transaction numbers may
--- not: who books a spot that another one has just freed may have begun earlier.) A cursor stands behind one event of a
--- reading: it names the epoch, the snapshot of the reading before, the snapshot of this reading, and the event.
--- Everything that the first snapshot saw has been delivered, and of what the second one saw everything up to the event.
+-- not: who books a spot that another one has just freed may have begun earlier.) A cursor stands within a reading: it
+-- names the epoch, the snapshot of the reading before, the snapshot of this reading, the next event to deliver and the
+-- last one of the reading. Everything that the first snapshot saw has been delivered, and of what the second one saw
+-- everything before the next event. A reading that is complete is the beginning of one: both snapshots are its own, and
+-- there is no next event.
+--
+-- A snapshot in a cursor outlives a crash of the server, which transaction numbers above the last one on disk do not:
+-- they are given out again. So it ends behind the last transaction whose event it sees, and which is therefore on disk
+-- (settled_snapshot); a snapshot as PostgreSQL takes it would count those numbers as seen.
 
 begin;
 
@@ -56,19 +62,53 @@ comment on function parking_private.announce(bigint, text, bigint, bigint, bigin
     'Append an event and ring the doorbell; the only place that writes events and the only one that notifies.';
 
 
+create function parking_private.settled_snapshot(
+    epoch     integer,
+    forgotten xid8
+)
+    returns pg_snapshot
+    language plpgsql
+    stable
+as $$
+declare
+    v_now    pg_snapshot := pg_current_snapshot();
+    v_own    xid8 := pg_current_xact_id_if_assigned();  -- in progress, though no snapshot of its own says so
+    v_newest xid8 := (
+        select e.xid
+        from parking.events e
+        where e.epoch = settled_snapshot.epoch and pg_visible_in_snapshot(e.xid, v_now) and e.xid is distinct from v_own
+        order by e.xid desc
+        limit 1);
+    v_end    bigint := greatest(coalesce(v_newest, '0'), settled_snapshot.forgotten, '2')::text::bigint + 1;
+begin
+    return (
+        select format('%s:%s:%s', coalesce(min(r.xid), v_end), v_end, string_agg(r.xid::text, ',' order by r.xid))
+        from (
+            select x.xid::text::bigint as xid from pg_snapshot_xip(v_now) x (xid)
+            union
+            select v_own::text::bigint
+        ) r
+        where r.xid < v_end)::pg_snapshot;
+end
+$$;
+
+comment on function parking_private.settled_snapshot(integer, xid8) is
+    'What the current snapshot sees of the events, in numbers of transactions that are on disk and stay what they are.';
+
+
 create function parking_private.write_cursor(
-    epoch  integer,
-    before pg_snapshot,
-    batch  pg_snapshot,
-    id     bigint
+    within text,
+    behind text,
+    next   bigint,
+    last   bigint
 )
     returns text
     language sql
     stable
-    return concat_ws('~', epoch, before, batch, id);
+    return case when next is null then behind else concat_ws('~', within, next, last) end;
 
-comment on function parking_private.write_cursor(integer, pg_snapshot, pg_snapshot, bigint) is
-    'A cursor as text, of letters that an address may contain.';
+comment on function parking_private.write_cursor(text, text, bigint, bigint) is
+    'A cursor within a reading, or behind it when there is no next event; in letters that an address may contain.';
 
 
 create function parking_private.read_cursor(
@@ -76,29 +116,33 @@ create function parking_private.read_cursor(
     out epoch  integer,
     out before pg_snapshot,
     out batch  pg_snapshot,
-    out id     bigint
+    out next   bigint,
+    out last   bigint
 )
     language plpgsql
     stable
 as $$
 declare
-    c_snapshot constant text := '([0-9]{1,19}:[0-9]{1,19}:[0-9,]*)';
-    v_part     text[] := regexp_match(cursor, '^' || concat_ws('~', '([0-9]{1,9})', c_snapshot, c_snapshot, '([0-9]{1,18})') || '$');
+    c_snapshot constant text := '~([0-9]{1,19}:[0-9]{1,19}:[0-9,]*)';
+    c_id       constant text := '~([0-9]{1,18})';
+    v_part     text[] := regexp_match(cursor, concat('^([0-9]{1,9})', c_snapshot, '(?:', c_snapshot, c_id, c_id, ')?$'));
 begin
     if v_part is null then
         perform parking_private.refuse('not-a-cursor', 'This is not a cursor of this record.');
     end if;
     epoch := v_part[1]::integer;
     before := v_part[2]::pg_snapshot;
-    batch := v_part[3]::pg_snapshot;
-    id := v_part[4]::bigint;
+    batch := coalesce(v_part[3], v_part[2])::pg_snapshot;
+    next := v_part[4]::bigint;
+    last := v_part[5]::bigint;
 exception when invalid_text_representation then
     -- Digits in the right places that make no snapshot.
     perform parking_private.refuse('not-a-cursor', 'This is not a cursor of this record.');
 end
 $$;
 
-comment on function parking_private.read_cursor(text) is 'The parts of a cursor, or the problem not-a-cursor.';
+comment on function parking_private.read_cursor(text) is
+    'The parts of a cursor, or the problem not-a-cursor; next and last are null behind a reading.';
 
 
 create function parking.event_cursor()
@@ -108,8 +152,8 @@ create function parking.event_cursor()
     security definer
     set search_path = pg_catalog, parking, parking_private, pg_temp
 begin atomic
-    select parking_private.write_cursor(l.epoch, s.now, s.now, 0)
-    from parking_private.event_log l, (select pg_current_snapshot() as now) s;
+    select concat_ws('~', l.epoch, s.now)
+    from parking_private.event_log l, parking_private.settled_snapshot(l.epoch, l.forgotten) s (now);
 end;
 
 comment on function parking.event_cursor() is
@@ -126,10 +170,130 @@ Example:
 grant execute on function parking.event_cursor() to parking_service, parking_dba;
 
 
+create function parking_private.begin_reading(
+    epoch   integer,
+    before  pg_snapshot,
+    batch   pg_snapshot,
+    lot     bigint,
+    at_most integer
+)
+    returns table (
+        tenant_id      bigint,
+        id             bigint,
+        type           text,
+        lot_id         bigint,
+        spot_id        bigint,
+        reservation_id bigint,
+        starts         timestamptz,
+        ends           timestamptz,
+        at             timestamptz,
+        next           bigint,
+        last           bigint
+    )
+    language plpgsql
+    stable
+as $$
+#variable_conflict use_column
+declare
+    v_last bigint;
+begin
+    select max(r.id) into v_last
+    from (
+        select e.id
+        from parking.events e
+        where e.epoch = begin_reading.epoch
+          and (e.xid >= pg_snapshot_xmax(begin_reading.before) or e.xid = any (array(select pg_snapshot_xip(begin_reading.before))))
+          and pg_visible_in_snapshot(e.xid, begin_reading.batch)
+          and (begin_reading.lot is null or e.lot_id = begin_reading.lot)
+    ) r;
+    if v_last is null then
+        return;
+    end if;
+    return query
+        select p.tenant_id, p.id, p.type, p.lot_id, p.spot_id, p.reservation_id, p.starts, p.ends, p.at,
+               lead(p.id) over (order by p.id), v_last
+        from (
+            select e.tenant_id, e.id, e.type, e.lot_id, e.spot_id, e.reservation_id, e.starts, e.ends, e.at
+            from parking.events e
+            where e.epoch = begin_reading.epoch
+              and (e.xid >= pg_snapshot_xmax(begin_reading.before) or e.xid = any (array(select pg_snapshot_xip(begin_reading.before))))
+              and pg_visible_in_snapshot(e.xid, begin_reading.batch)
+              and (begin_reading.lot is null or e.lot_id = begin_reading.lot)
+            order by e.id
+            limit begin_reading.at_most + 1
+        ) p
+        order by p.id
+        limit begin_reading.at_most;
+end
+$$;
+
+comment on function parking_private.begin_reading(integer, pg_snapshot, pg_snapshot, bigint, integer) is
+    'The first events of a reading, found by their transactions, with the next one and the last of all.';
+
+
+create function parking_private.resume_reading(
+    epoch   integer,
+    before  pg_snapshot,
+    batch   pg_snapshot,
+    lot     bigint,
+    next    bigint,
+    last    bigint,
+    at_most integer
+)
+    returns table (
+        tenant_id      bigint,
+        id             bigint,
+        type           text,
+        lot_id         bigint,
+        spot_id        bigint,
+        reservation_id bigint,
+        starts         timestamptz,
+        ends           timestamptz,
+        at             timestamptz,
+        next_id        bigint
+    )
+    language plpgsql
+    stable
+as $$
+#variable_conflict use_column
+begin
+    -- By id, tenant by tenant, as the primary key has them: a page costs as much as is in it, however much is to come.
+    return query
+        select p.tenant_id, p.id, p.type, p.lot_id, p.spot_id, p.reservation_id, p.starts, p.ends, p.at,
+               lead(p.id) over (order by p.id)
+        from (
+            select r.tenant_id, r.id, r.type, r.lot_id, r.spot_id, r.reservation_id, r.starts, r.ends, r.at
+            from parking.tenants t
+            cross join lateral (
+                select e.tenant_id, e.id, e.type, e.lot_id, e.spot_id, e.reservation_id, e.starts, e.ends, e.at
+                from parking.events e
+                where e.tenant_id = t.id
+                  and e.id >= resume_reading.next
+                  and e.id <= resume_reading.last
+                  and e.epoch = resume_reading.epoch
+                  and not pg_visible_in_snapshot(e.xid, resume_reading.before)
+                  and pg_visible_in_snapshot(e.xid, resume_reading.batch)
+                  and (resume_reading.lot is null or e.lot_id = resume_reading.lot)
+                order by e.id
+                limit resume_reading.at_most + 1
+            ) r
+            where resume_reading.lot is null or t.id in (select l.tenant_id from parking.lots l where l.id = resume_reading.lot)
+            order by r.id
+            limit resume_reading.at_most + 1
+        ) p
+        order by p.id
+        limit resume_reading.at_most;
+end
+$$;
+
+comment on function parking_private.resume_reading(integer, pg_snapshot, pg_snapshot, bigint, bigint, bigint, integer) is
+    'The events of a reading from the next one on, found by their ids.';
+
+
 create function parking.events_after(
     after   text default null,
     lot     bigint default null,
-    until   pg_snapshot default null,
+    until   text default null,
     at_most integer default 1000
 )
     returns table (
@@ -151,55 +315,65 @@ create function parking.events_after(
 as $$
 #variable_conflict use_column
 declare
-    v_now    pg_snapshot := coalesce(until, pg_current_snapshot());
     v_log    record;
     v_cursor record;
+    v_until  record;
+    v_within text;  -- written once: a snapshot under load is long
+    v_behind text;
+    v_number integer := 0;
 begin
     if at_most is null or at_most < 1 or at_most > 100000 then
         perform parking_private.refuse('not-a-number-of-rows',
             format('At most %s events cannot be read.', coalesce(at_most::text, 'null')));
     end if;
     select l.epoch, l.forgotten into strict v_log from parking_private.event_log l;
-    if after is null then
-        select v_log.epoch as epoch, pg_snapshot '3:3:' as before, pg_snapshot '3:3:' as batch, 0::bigint as id
-        into v_cursor;
-    else
-        select c.epoch, c.before, c.batch, c.id into v_cursor from parking_private.read_cursor(events_after.after) c;
-        if v_cursor.epoch <> v_log.epoch
-            or pg_snapshot_xmin(v_cursor.before) <= v_log.forgotten
-            or pg_snapshot_xmax(v_cursor.batch) > pg_snapshot_xmax(pg_current_snapshot())
-        then
-            perform parking_private.refuse('cursor-too-old', 'The record does not reach back to this cursor, or it has been restored since.');
-        end if;
+    select c.epoch, c.before, c.batch, c.next, c.last into strict v_cursor
+    from parking_private.read_cursor(coalesce(events_after.after, v_log.epoch || '~3:3:')) c;
+    select c.epoch, c.batch, c.next into strict v_until
+    from parking_private.read_cursor(coalesce(events_after.until, parking.event_cursor())) c;
+    if v_until.next is not null then
+        perform parking_private.refuse('not-a-cursor', 'Only a cursor that stands behind everything can be the end.');
+    end if;
+    if after is not null and (
+        v_cursor.epoch <> v_log.epoch
+        or v_until.epoch <> v_log.epoch
+        or pg_snapshot_xmin(v_cursor.before) <= v_log.forgotten
+        or pg_snapshot_xmax(v_cursor.batch) > pg_snapshot_xmax(pg_current_snapshot())
+    ) then
+        perform parking_private.refuse('cursor-too-old', 'The record does not reach back to this cursor, or it has been restored since.');
     end if;
 
-    return query
-        select case
-                   when r.seen then parking_private.write_cursor(v_log.epoch, v_cursor.before, v_cursor.batch, r.id)
-                   else parking_private.write_cursor(v_log.epoch, v_cursor.batch, v_now, r.id)
-               end,
-               r.id, r.type, r.lot_id, r.spot_id, r.reservation_id, r.starts, r.ends, r.at, l.time_zone
-        from (
-            select e.tenant_id, e.id, e.type, e.lot_id, e.spot_id, e.reservation_id, e.starts, e.ends, e.at,
-                   pg_visible_in_snapshot(e.xid, v_cursor.batch) as seen
-            from parking.events e
-            where e.epoch = v_log.epoch
-              and (e.xid >= pg_snapshot_xmax(v_cursor.before) or e.xid = any (array(select pg_snapshot_xip(v_cursor.before))))
-              and pg_visible_in_snapshot(e.xid, v_now)
-              and (events_after.lot is null or e.lot_id = events_after.lot)
-        ) r
-        join parking.lots l on l.tenant_id = r.tenant_id and l.id = r.lot_id
-        where not r.seen or r.id > v_cursor.id
-        order by r.seen desc, r.id
-        limit events_after.at_most;
+    if v_cursor.next is not null then
+        v_within := concat_ws('~', v_log.epoch, v_cursor.before, v_cursor.batch);
+        v_behind := concat_ws('~', v_log.epoch, v_cursor.batch);
+        return query
+            select parking_private.write_cursor(v_within, v_behind, r.next_id, v_cursor.last),
+                   r.id, r.type, r.lot_id, r.spot_id, r.reservation_id, r.starts, r.ends, r.at, l.time_zone
+            from parking_private.resume_reading(
+                v_log.epoch, v_cursor.before, v_cursor.batch, events_after.lot, v_cursor.next, v_cursor.last, events_after.at_most) r
+            join parking.lots l on l.tenant_id = r.tenant_id and l.id = r.lot_id
+            order by r.id;
+        get diagnostics v_number = row_count;
+    end if;
+    if v_number < at_most then
+        v_within := concat_ws('~', v_log.epoch, v_cursor.batch, v_until.batch);
+        v_behind := concat_ws('~', v_log.epoch, v_until.batch);
+        return query
+            select parking_private.write_cursor(v_within, v_behind, r.next, r.last),
+                   r.id, r.type, r.lot_id, r.spot_id, r.reservation_id, r.starts, r.ends, r.at, l.time_zone
+            from parking_private.begin_reading(v_log.epoch, v_cursor.batch, v_until.batch, events_after.lot, events_after.at_most - v_number) r
+            join parking.lots l on l.tenant_id = r.tenant_id and l.id = r.lot_id
+            order by r.id;
+    end if;
 end
 $$;
 
-comment on function parking.events_after(text, bigint, pg_snapshot, integer) is
+comment on function parking.events_after(text, bigint, text, integer) is
 $$What happened after a cursor, each event once, whatever the order of commits; without a cursor, from the beginning.
 
-Each event comes with the cursor that stands behind it. Only of one lot, if one is given; only what a snapshot saw, if one
-is given. What this transaction itself has not committed has not happened yet. LISTEN parking tells when it is worth asking again. It does not say who did it; the view parking.history does.
+Each event comes with the cursor that stands behind it. Only of one lot, if one is given; only what stands before another
+cursor, if one of parking.event_cursor() is given. What this transaction itself has not committed has not happened yet.
+LISTEN parking tells when it is worth asking again. It does not say who did it; the view parking.history does.
 
 Problems: not-a-cursor, cursor-too-old, not-a-number-of-rows.
 
@@ -214,7 +388,7 @@ Example:
     DETAIL:  Not a cursor
     HINT:  Give a cursor exactly as it was given to you.$$;
 
-grant execute on function parking.events_after(text, bigint, pg_snapshot, integer) to parking_service, parking_dba;
+grant execute on function parking.events_after(text, bigint, text, integer) to parking_service, parking_dba;
 
 
 create function parking.begin_epoch()
@@ -241,9 +415,17 @@ grant execute on function parking.begin_epoch() to parking_dba;
 
 -- The feed passes on what happens in every tenant. Only a superuser may give an object away.
 grant select on parking_private.event_log to parking_platform;
-grant execute on function parking_private.refuse(text, text), parking_private.read_cursor(text),
-    parking_private.write_cursor(integer, pg_snapshot, pg_snapshot, bigint), parking.event_cursor(), parking.problems() to parking_platform;
+grant execute on function
+    parking.problems(),
+    parking_private.refuse(text, text),
+    parking_private.settled_snapshot(integer, xid8),
+    parking_private.write_cursor(text, text, bigint, bigint),
+    parking_private.read_cursor(text),
+    parking_private.begin_reading(integer, pg_snapshot, pg_snapshot, bigint, integer),
+    parking_private.resume_reading(integer, pg_snapshot, pg_snapshot, bigint, bigint, bigint, integer)
+to parking_platform;
 reset role;
-alter function parking.events_after(text, bigint, pg_snapshot, integer) owner to parking_platform;
+alter function parking.event_cursor() owner to parking_platform;
+alter function parking.events_after(text, bigint, text, integer) owner to parking_platform;
 
 commit;

@@ -38,6 +38,8 @@ comment on role parking_reporting is 'A group for people and programs: the read-
 alter role parking_service set lock_timeout = '2s';
 alter role parking_service set statement_timeout = '5s';
 alter role parking_service set idle_in_transaction_session_timeout = '10s';
+-- Its statements take milliseconds, and compiling one for the sake of a wrong estimate takes thirty.
+alter role parking_service set jit = off;
 -- Passwords are parameters; they must not reach the log with a failing statement.
 alter role parking_service set log_parameter_max_length = 0;
 alter role parking_service set log_parameter_max_length_on_error = 0;

@@ -13,7 +13,7 @@ import websockets
 from tests.api.asking import booking, waiting_for_locks
 from tests.conftest import Connect
 from tests.support import ROOT, Database, Service, sign_in
-from tests.support.service import Server
+from tests.support.service import SERVERS, Server
 
 
 def start(environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -40,9 +40,8 @@ def test_a_wrong_configuration_ends_the_process_with_a_line_for_each_fault() -> 
     assert "hidden" not in ended.stderr + ended.stdout
 
 
-@pytest.mark.parametrize("server", ["granian", "uvicorn"])
-def test_a_port_in_use_is_not_shared(database: Database, server: Server) -> None:
-    with Service(database, server=server) as service:
+def test_a_port_in_use_is_not_shared(database: Database) -> None:
+    with Service(database) as service:
         ended = start(dict(os.environ) | service.settings)
         assert ended.returncode == 1
         assert str(service.port) in ended.stderr
@@ -50,7 +49,7 @@ def test_a_port_in_use_is_not_shared(database: Database, server: Server) -> None
         assert httpx.get(f"{service.url}/spots", trust_env=False).status_code == 200
 
 
-@pytest.mark.parametrize("server", ["granian", "uvicorn"])
+@pytest.mark.parametrize("server", SERVERS)
 async def test_an_orderly_end_answers_what_runs_and_closes_the_sockets(
     database: Database, connect: Connect, server: Server
 ) -> None:

@@ -11,16 +11,22 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.bench import booking, reading, sockets
 from tests.bench.load import SECONDS, prepare
 from tests.bench.report import Report
 from tests.support import ROOT, Cluster, deploy, new_database
+from tests.support.cluster import run
 
 PARTS = ["booking", "reading", "sockets"]
 OPEN_FILES = 20_000
+MEMORY = "/dev/shm"  # noqa: S108 (gone with the bench)
 OUT = Path(os.environ.get("BENCH_OUT") or ROOT / ".data" / "bench.md")
 
 
@@ -30,6 +36,7 @@ async def measure(cluster: Cluster, parts: list[str], report: Report) -> None:
         f"PostgreSQL {cluster.psql('show server_version')}, fsync {cluster.psql('show fsync')},"
         f" synchronous_commit {cluster.psql('show synchronous_commit')}."
     )
+    readings = []
     if {"booking", "reading"} & {*parts}:
         with new_database(cluster) as database:
             deploy(database)
@@ -37,11 +44,36 @@ async def measure(cluster: Cluster, parts: list[str], report: Report) -> None:
             if "booking" in parts:
                 await booking.measure(database, book, report)
             if "reading" in parts:
-                await reading.measure(database, book, report)
+                readings.append(await reading.measure(database, book, "data on the disk"))
+    if "reading" in parts:
+        with cluster_in_memory() as in_memory, new_database(in_memory) as database:
+            deploy(database)
+            readings.append(await reading.measure(database, await prepare(database), "data in memory"))
+        reading.tell(readings, report)
     if "sockets" in parts:
         with new_database(cluster) as database:
             deploy(database)
             await sockets.measure(database, report)
+
+
+@contextmanager
+def cluster_in_memory() -> Iterator[Cluster]:
+    """A cluster like the other one, whose data have been moved to where a flush costs nothing."""
+    cluster = Cluster("bench-memory")
+    try:
+        cluster.start("--cron-database", "postgres")
+        data = Path(cluster.psql("show data_directory"))
+        cluster.stop()
+        with TemporaryDirectory(dir=MEMORY, prefix="bench-") as folder:
+            Path(folder).chmod(0o711)
+            run("cp", "-a", data, folder)
+            shutil.rmtree(data)
+            data.symlink_to(Path(folder) / data.name)
+            cluster.start("--cron-database", "postgres")
+            yield cluster
+            cluster.stop()
+    finally:
+        cluster.command("reset")
 
 
 def main() -> int:

@@ -13,9 +13,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import uvloop
-from granian.constants import Interfaces
-from granian.log import LogLevels
-from granian.server.embed import Server
+
+from service.__main__ import listen, server_of
 
 PER_SECOND = 5
 
@@ -46,8 +45,8 @@ async def serve(port: int, size: int) -> None:
             message = {"type": "websocket.send", "text": f"{time.time():.6f} ".ljust(size, ".")}
             await asyncio.gather(*(send(message) for send in listeners), return_exceptions=True)
 
-    server = Server(answer, address="127.0.0.1", port=port, interface=Interfaces.ASGI, log_level=LogLevels.error)
-    await asyncio.gather(server.serve(), broadcast())
+    with listen("127.0.0.1", port) as listener:
+        await asyncio.gather(server_of(answer, lifespan="off").serve(sockets=[listener]), broadcast())
 
 
 if __name__ == "__main__":

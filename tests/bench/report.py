@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import granian
+import uvicorn
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -35,7 +35,7 @@ class Report:
         self.missed: list[str] = []
         self._text = (
             f"`{command}` on {os.cpu_count()} cores, {platform.machine()}, Linux {platform.release()}"
-            f" (load {load:.1f} at the start); Python {platform.python_version()}, granian {granian.__version__}\n"
+            f" (load {load:.1f} at the start); Python {platform.python_version()}, uvicorn {uvicorn.__version__}\n"
         )
 
     def note(self, text: str) -> None:

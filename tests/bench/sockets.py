@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import sys
 import time
@@ -16,18 +15,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from asyncpg import Connection
 
-from service.feed import WINDOW_SECONDS
+from service.boards import WINDOW_SECONDS
 from tests.bench.floor import PER_SECOND
 from tests.bench.load import SECONDS
 from tests.bench.report import Report, milliseconds, percentile, progress
 from tests.support import ROOT, Database, Service, free_port
 
-SERVER: Literal["granian", "uvicorn"] = "uvicorn" if os.environ.get("BENCH_SERVER") == "uvicorn" else "granian"
 CROWD = 1000
 RUSH = 2000
 SPOTS = 50
@@ -131,7 +129,7 @@ async def measure_delays(database: Database, crowd: Crowd, report: Report) -> No
     """From a booking to the last client, over both kinds of sockets, and the floor of each."""
     paths = {f"/ws/board of {SPOTS} spots": "/ws/board?date={day}", "/ws": "/ws"}
     rows = []
-    async with Service(database, server=SERVER) as service:
+    async with Service(database) as service:
         driver, forgotten = await database.connect(), await database.connect("parking_dba")
         try:
             for number, (name, path) in enumerate(paths.items()):
@@ -247,14 +245,14 @@ async def measure_memory(database: Database, crowd: Crowd, report: Report) -> No
     """The service's resident memory before and with the crowd, and an empty server's."""
     rows = []
     for path in ("/ws/board", "/ws"):
-        async with Service(database, server=SERVER) as service:
+        async with Service(database) as service:
             before, after = await memory(crowd, service.port, service.pid, path)
         bar = report.judge(f"memory of {path}", after - before, at_most=MEGABYTES_AT_MOST)
         rows.append((path, f"{after - before:.1f}", f"{before:.1f}", f"{after:.1f}", bar))
     async with empty_server(crowd, 1) as (port, pid):
         before, after = await memory(crowd, port, pid, "/")
     rows.append(
-        ("the floor: granian with an empty application", f"{after - before:.1f}", f"{before:.1f}", f"{after:.1f}", "")
+        ("the floor: uvicorn with an empty application", f"{after - before:.1f}", f"{before:.1f}", f"{after:.1f}", "")
     )
     report.table(
         f"Memory: {CROWD} idle sockets, MB resident in the server",
@@ -286,7 +284,7 @@ async def measure_rush(database: Database, crowd: Crowd, report: Report) -> None
     """All come back at once: after the service was gone, and while it still has to clean up behind them."""
     rows = []
     for name, restarts in (("the service is killed and starts again", True), ("all connections break", False)):
-        async with Service(database, server=SERVER) as service:
+        async with Service(database) as service:
             await crowd.open(service.port, "/ws/board", RUSH)
             if restarts:
                 await service.kill()

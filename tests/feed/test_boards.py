@@ -1,6 +1,7 @@
 """/ws/board: the page's board, whole at first and then cell by cell; drivers learn of their own and of no other's."""
 
 import asyncio
+import contextlib
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,13 +13,13 @@ import websockets
 from websockets.asyncio.client import ClientConnection, connect
 
 from service.auth import Tokens
-from service.database import Database
-from service.feed import Board, Feed
+from service.boards import Board, Boards
+from service.database import Database as Pool
 from service.pages import Lot
 from service.settings import Settings
 from tests.conftest import Connect
 from tests.feed.test_events import LIMIT, listener_pid, silent
-from tests.support import Service
+from tests.support import Database, Service
 from tests.support.sql import BOOK, COMPLETE, DRIVER_1, DRIVER_2, one_row
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -136,16 +137,16 @@ async def test_time_alone_changes_a_board(service: Service, connect: Connect) ->
 
 async def test_only_boards_that_a_change_can_be_seen_on_are_read_anew() -> None:
     """A slot may end on the day after, and what a lot's day is depends on its zone: hence a margin of days."""
-    feed = Feed(Database(Settings(database_url="", jwt_secret="")))
+    boards = Boards(Pool(Settings(database_url="", jwt_secret="")))
     lots = [Lot(number, "default", "Lot", "", "UTC", DAY) for number in (1, 2)]
-    boards = [Board(lot, DAY + timedelta(days=n)) for lot in lots for n in range(-10, 10)]
-    feed._boards = {(board.lot.id, board.day): board for board in boards}
+    opened = [Board(lot, DAY + timedelta(days=n)) for lot in lots for n in range(-10, 10)]
+    boards._open = {(board.lot.id, board.day): board for board in opened}
     starts, ends = slot(8)
-    feed._spoil_boards([{"lot_id": 1, "starts": starts, "ends": ends + timedelta(days=1)}])
-    spoilt = [(board.lot.id, (board.day - DAY).days) for board in boards if board.stale.is_set()]
+    boards.spoil([{"lot_id": 1, "starts": starts, "ends": ends + timedelta(days=1)}])
+    spoilt = [(board.lot.id, (board.day - DAY).days) for board in opened if board.stale.is_set()]
     assert spoilt == [(1, -2), (1, -1), (1, 0), (1, 1), (1, 2)]
-    feed._spoil_boards()
-    assert all(board.stale.is_set() for board in boards)
+    boards.spoil()
+    assert all(board.stale.is_set() for board in opened)
 
 
 async def test_an_origin_of_somebody_else_is_refused(module_service: Service) -> None:
@@ -183,3 +184,40 @@ async def test_garbage_for_a_day_opens_nothing(module_service: Service) -> None:
     with pytest.raises(websockets.exceptions.InvalidStatus):
         async with connect(f"{module_service.ws_url}/ws/board?date=garbage", proxy=None):
             pass
+
+
+COUNT_READINGS = """
+import runpy
+from service import boards, database
+rows = database.Database.rows
+async def counted(self, sql, *arguments, **options):
+    if sql is boards.WATCH:
+        print("A reading.", flush=True)
+    return await rows(self, sql, *arguments, **options)
+database.Database.rows = counted
+boards.WINDOW_SECONDS = {window}
+runpy.run_module("service", run_name="__main__")
+"""
+
+
+async def come_and_go(service: Service, seconds: float, day: date = DAY) -> int:
+    """Open a board, wait for what comes first and leave, again and again; how often that was."""
+    times, end = 0, asyncio.get_running_loop().time() + seconds
+    while asyncio.get_running_loop().time() < end:
+        async with watching(service, day=day) as socket:
+            with contextlib.suppress(websockets.exceptions.ConnectionClosed):
+                await asyncio.wait_for(socket.recv(), LIMIT)
+        times += 1
+    return times
+
+
+@pytest.mark.parametrize("day", [DAY, date.max])
+async def test_whoever_comes_and_goes_costs_one_reading_a_window(database: Database, day: date) -> None:
+    """Of a board, and of one that there is not. The negative control: without a window each coming costs one."""
+    seconds, window = 3.0, 0.25
+    async with Service(database, program=COUNT_READINGS.format(window=window)) as service:
+        times = await come_and_go(service, seconds, day)
+        assert service.output().count("A reading.") <= seconds / window + 2 < times / 2
+    async with Service(database, program=COUNT_READINGS.format(window=0)) as service:
+        times = await come_and_go(service, seconds, day)
+        assert service.output().count("A reading.") >= times / 2 > seconds / window

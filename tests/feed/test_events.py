@@ -17,13 +17,14 @@ from websockets.asyncio.client import connect as connect_to
 
 from tests.conftest import Connect
 from tests.support import Cluster, Database, Service, deploy, new_database, temporary_cluster
+from tests.support.service import SERVERS
 from tests.support.sql import BOOK, COMPLETE, DRIVER_1, DRIVER_2, hours_ahead, one_row, shift_clock
 
 LIMIT = 10.0
 """Seconds: several times what it may take."""
 
 
-@pytest.fixture(params=["granian", "uvicorn"])
+@pytest.fixture(params=SERVERS)
 async def either(request: pytest.FixtureRequest, database: Database) -> AsyncIterator[Service]:
     """The service on each of the servers that it can run on."""
     async with Service(database, server=request.param) as service:
@@ -229,8 +230,8 @@ async def test_a_heartbeat_comes_when_nothing_happens(database: Database) -> Non
     """Its cursor stands behind all that was sent: the twenty seconds are shortened by a program around the service."""
     program = """
 import runpy
-import service.sockets
-service.sockets.HEARTBEAT_SECONDS = 0.3
+import service.feed
+service.feed.HEARTBEAT_SECONDS = 0.3
 runpy.run_module("service", run_name="__main__")
 """
     async with Service(database, program=program) as service, listening(service) as socket:

@@ -24,7 +24,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 from urllib.parse import quote, urlencode
 
 import asyncpg
@@ -37,10 +37,9 @@ from tests.conftest import Connect
 from tests.feed.test_boards import BERLIN, DAY, slot
 from tests.feed.test_events import ANNOUNCE_MANY, LIMIT
 from tests.support import ROOT, Cluster, Database, Service, deploy, new_database, temporary_cluster
+from tests.support.service import SERVERS, Server
 from tests.support.sql import BOOK, COMPLETE, DRIVER_1, DRIVER_2, edit_function, one_row
 
-Server = Literal["granian", "uvicorn"]
-SERVERS: tuple[Server, ...] = ("granian", "uvicorn")
 EACH_SERVER = pytest.mark.parametrize("server", SERVERS)
 
 WITHIN = 2.0
@@ -136,6 +135,7 @@ class Watcher(Client):
         super().__init__(service)
         self.person = person
         self.cells: dict[str, tuple[str, str]] = {}
+        self.latest = ""
         self.path_ = f"/ws/board?lot=1&date={DAY}"
         if person is not None:
             token = Tokens(service.secret, 3600).issue(person, f"driver{person}@parking.com")
@@ -146,6 +146,7 @@ class Watcher(Client):
         return self.path_
 
     def take(self, frame: str) -> None:
+        self.latest = frame
         if 'id="board"' in frame:
             self.cells = {}
         self.cells |= {cell: (status, value) for cell, status, value in self.CELL.findall(frame)}
@@ -355,19 +356,13 @@ def without(folder: Path, change: str) -> dict[str, str]:
 
 NO_POLL = "feed.POLL_SECONDS = 3600.0"
 NO_HEARTBEAT = "feed.SILENCE_SECONDS = 3600.0"
-NO_LIMIT = "feed.LARGEST_EVENT_BACKLOG = 10**9"
+NO_LIMIT = "from service import boards; feed.LARGEST_BACKLOG = boards.LARGEST_BACKLOG = 10**9"
 NO_RESYNC = """
+from service.boards import Boards
 follow = feed.Feed._follow
 async def forget(self, connection):
-    boards, self._boards, self._cursor = self._boards, {}, None
-    read = self._read
-    async def first(connection):
-        self._read = read
-        result = await read(connection)
-        self._boards = boards
-        return result
-    self._read = first
-    self._spoil_boards = lambda lots=None: lots and feed.Feed._spoil_boards(self, lots)
+    boards, self._cursor = self.boards, None
+    boards.spoil = lambda events=None: events and Boards.spoil(boards, events)
     await follow(self, connection)
 feed.Feed._follow = forget
 """
@@ -696,7 +691,7 @@ async def test_the_bell_alone_without_the_poll(database: Database, connect: Conn
             assert await delay(driver, listener, 1, seconds=1.5) == NEVER
 
 
-AFTER = "parking.events_after(text,bigint,pg_snapshot,integer)"
+BEGIN_READING = "parking_private.begin_reading(integer,pg_snapshot,pg_snapshot,bigint,integer)"
 
 
 async def test_with_a_horizon_an_idle_writer_elsewhere_keeps_everything(
@@ -704,7 +699,12 @@ async def test_with_a_horizon_an_idle_writer_elsewhere_keeps_everything(
 ) -> None:
     """A negative control: read only what is older than every transaction that runs."""
     superuser, driver = await connect("postgres"), await connect("postgres")
-    await edit_function(superuser, AFTER, "pg_visible_in_snapshot(e.xid, v_now)", "e.xid < pg_snapshot_xmin(v_now)")
+    await edit_function(
+        superuser,
+        BEGIN_READING,
+        "pg_visible_in_snapshot(e.xid, begin_reading.batch)",
+        "e.xid < pg_snapshot_xmin(pg_current_snapshot())",
+    )
     async with Listener(service) as listener, idle_elsewhere(cluster, connect):
         assert await delay(driver, listener, 1, seconds=1.5) == NEVER
 
@@ -726,12 +726,12 @@ async def test_a_late_commit_is_told(service: Service, connect: Connect) -> None
 async def test_with_an_id_for_a_cursor_a_late_commit_is_lost(service: Service, connect: Connect) -> None:
     """The negative control of the one above, and of the storm's late commits."""
     superuser = await connect("postgres")
-    newest = "(select max(e.id) from parking.events e)"
-    await edit_function(superuser, "parking.event_cursor()", "(0)::bigint", f"coalesce({newest}, 0)")
     by_snapshot = (
-        "(e.xid >= pg_snapshot_xmax(v_cursor.before) or e.xid = any (array(select pg_snapshot_xip(v_cursor.before))))"
+        "(e.xid >= pg_snapshot_xmax(begin_reading.before)"
+        " or e.xid = any (array(select pg_snapshot_xip(begin_reading.before))))"
     )
-    await edit_function(superuser, AFTER, by_snapshot, "e.id > v_cursor.id")
+    newest = "(select max(o.id) from parking.events o where pg_visible_in_snapshot(o.xid, begin_reading.before))"
+    await edit_function(superuser, BEGIN_READING, by_snapshot, f"e.id > coalesce({newest}, 0)")
     async with Listener(service) as listener:
         assert await late_commit(listener, connect) is None
 
@@ -763,8 +763,9 @@ client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
 client.connect(("127.0.0.1", int(sys.argv[1])))
 # Uncompressed, or all of it would fit into the kernel's buffers.
 options = {"compression": None, "proxy": None, "ping_interval": None}
-with connect(f"ws://127.0.0.1:{sys.argv[1]}/ws", sock=client, **options) as socket:
-    print(socket.recv(), flush=True)
+with connect(f"ws://127.0.0.1:{sys.argv[1]}{sys.argv[2]}", sock=client, **options) as socket:
+    socket.recv()
+    print("ready", flush=True)
     number, patience = 0, 2  # the time in which it is stopped counts as one
     while patience:
         try:
@@ -816,14 +817,14 @@ def largest_buffer() -> int:
 
 
 @asynccontextmanager
-async def reader(service: Service) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A process of its own that reads /ws slowly enough for the kernel not to hide it when it stops."""
+async def reader(service: Service, path: str = "/ws") -> AsyncIterator[asyncio.subprocess.Process]:
+    """A process of its own that reads slowly enough for the kernel not to hide it when it stops."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", READER, str(service.port), stdout=asyncio.subprocess.PIPE
+        sys.executable, "-c", READER, str(service.port), path, stdout=asyncio.subprocess.PIPE
     )
     try:
         assert process.stdout is not None
-        assert b"hello" in await asyncio.wait_for(process.stdout.readline(), LIMIT)
+        assert await asyncio.wait_for(process.stdout.readline(), LIMIT) == b"ready\n"
         yield process
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -872,6 +873,60 @@ async def test_a_stopped_reader_costs_nobody_anything(database: Database, connec
             assert end in ("1013", "cut")
             assert max(most[at], later[at]) < resting[at] + 40
         assert fates[-1] == (10_000 + more, "open")
+
+
+MORE_SPOTS = """
+    insert into parking.spots (tenant_id, lot_id, row_id, name, position)
+    select 1, 1, 1, 'Spot ' || n, n from generate_series(6, 60) n"""
+RENAME = "update parking.spots set name = 'Spot ' || position || ' of round ' || $1::int"
+SPOIL = "select parking_private.announce(1, 'released', 1, 1, 1, null, $1, $2, now())"
+
+
+async def test_a_stopped_viewer_costs_nobody_anything(database: Database, connect: Connect, tmp_path: Path) -> None:
+    """Every cell of a board changes again and again, for longer than the kernel and two backlogs hold.
+
+    The last service is the negative control: for want of a limit everything waits there, however much it is.
+    """
+    superuser = await connect("postgres")
+    await superuser.execute(MORE_SPOTS)
+    path = f"/ws/board?lot=1&date={DAY}"
+    async with AsyncExitStack() as stack:
+        services = [await stack.enter_async_context(Service(database, server=server)) for server in SERVERS]
+        services.append(await stack.enter_async_context(changed_service(database, tmp_path, NO_LIMIT)))
+        watchers = [await stack.enter_async_context(Watcher(service)) for service in services]
+        readers = [await stack.enter_async_context(reader(service, path)) for service in services]
+        resting = [memory(service) for service in services]
+        for process in readers:
+            process.send_signal(signal.SIGSTOP)
+
+        async def seen(number: int) -> bool:
+            return all(f"of round {number}, " in watcher.latest for watcher in watchers)
+
+        most, delays, sent = resting, list[float](), 0
+        while sent < largest_buffer() + 160 * len(watchers[0].latest):
+            async with superuser.transaction():
+                await superuser.execute(RENAME, len(delays))
+                await superuser.fetch(SPOIL, *slot(8))
+            took = await until(partial(seen, len(delays)))
+            assert took is not None
+            delays.append(took)
+            sent += len(watchers[0].latest)
+            most = [max(pair) for pair in zip(most, map(memory, services), strict=True)]
+        for process in readers:
+            process.send_signal(signal.SIGCONT)
+        fates = await asyncio.gather(*(fate(process) for process in readers))
+
+        say(f"{len(delays)} frames, {sent / 2**20:.0f} MB; told after {ms(statistics.median(delays))}")
+        for at, service in enumerate(services):
+            say(f"{service.server}: {resting[at]:.1f} MB, then {most[at]:.1f} MB; {fates[at]}")
+        assert {watcher.connections for watcher in watchers} == {1}
+        assert statistics.median(delays) < 0.5
+        for at in range(len(SERVERS)):
+            number, end = fates[at]
+            assert number < len(delays)
+            assert end in ("1013", "cut")
+            assert most[at] < resting[at] + 40
+        assert fates[-1] == (len(delays), "open")
 
 
 # --- restarts --------------------------------------------------------------------------------------------------------

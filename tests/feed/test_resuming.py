@@ -172,9 +172,9 @@ async def test_more_to_catch_up_with_than_can_be_read_in_time_does_not_silence_t
         pid = await listener_pid(superuser)
         await edit_function(
             superuser,
-            "parking.events_after(text,bigint,pg_snapshot,integer)",
+            "parking_private.begin_reading(integer,pg_snapshot,pg_snapshot,bigint,integer)",
             "    return query",
-            "    if at_most = 10000 and after <> event_cursor() then perform pg_sleep(30); end if; return query",
+            "    if at_most = 10000 and before::text <> batch::text then perform pg_sleep(30); end if; return query",
         )
         await superuser.execute("select pg_terminate_backend($1)", pid)
         await change(superuser, 2)
@@ -185,7 +185,9 @@ async def test_more_to_catch_up_with_than_can_be_read_in_time_does_not_silence_t
             assert [event.get("spot_id") for event in await until_hello(back)] == [1, 2, 2, None]
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "1~5:3:~5:3:~1", "1~1:2:~1:2:~99999999999999999999", "~" * 100])
+@pytest.mark.parametrize(
+    "cursor", ["", "x", "1~5:3:", "1~3:5:~3:5:~1", "1~3:5:~3:5:~99999999999999999999~1", "~" * 100]
+)
 async def test_what_is_no_cursor_ends_the_socket_for_good(module_service: Service, cursor: str) -> None:
     async with listening(module_service, after(cursor)) as socket:
         with pytest.raises(websockets.exceptions.ConnectionClosed):

@@ -66,7 +66,8 @@ PLATFORM = {
     "parking_private.find_tenant_of_person(bigint)",
     "parking_private.readable_tenants(name)",
     "parking_private.tenant_of(text)",
-    "parking.events_after(text,bigint,pg_snapshot,integer)",
+    "parking.event_cursor()",
+    "parking.events_after(text,bigint,text,integer)",
 }
 
 

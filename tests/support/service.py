@@ -25,7 +25,8 @@ DRIVER_2 = "driver2@parking.com"
 PASSWORD = "password123"
 """The demo's people, from `parking.seed_demo()`."""
 
-Server = Literal["granian", "uvicorn"]
+Server = Literal["uvicorn", "granian"]
+SERVERS: tuple[Server, ...] = ("uvicorn", "granian")
 
 
 def free_port() -> int:
@@ -39,8 +40,8 @@ def free_port() -> int:
 class Service:
     """One service process on a free port, talking to `database` as parking_service.
 
-    `environ` adds to or replaces its settings (`PARKING_*`); `server` is `granian` (`python -m service`, as `make up`
-    runs it) or `uvicorn`; `program` is Python to run instead of `-m service`, which may change a constant first.
+    `environ` adds to or replaces its settings (`PARKING_*`); `server` is `uvicorn` (`python -m service`, as `make up`
+    runs it) or `granian`; `program` is Python to run instead, which may change a constant first.
     It starts with `await start()` or as a context manager, `with` or `async with`, and may be stopped or killed and
     started again: port and secret stay.
     """
@@ -50,7 +51,7 @@ class Service:
         database: Database,
         *,
         environ: Mapping[str, str] | None = None,
-        server: Server = "granian",
+        server: Server = "uvicorn",
         program: str | None = None,
     ) -> None:
         self.database = database
@@ -104,15 +105,8 @@ class Service:
 
     def _start(self, seconds: float) -> None:
         assert self._process is None, "the service is running already"
-        command = {
-            "granian": [sys.executable, "-m", "service"]
-            if self.program is None
-            else [sys.executable, "-c", self.program],
-            "uvicorn": [
-                *(sys.executable, "-m", "uvicorn", "--factory", "service.app:create_app", "--no-access-log"),
-                *("--host", self.settings["PARKING_HOST"], "--port", self.settings["PARKING_PORT"]),
-            ],
-        }[self.server]
+        module = {"uvicorn": "service", "granian": "tests.support.on_granian"}[self.server]
+        command = [sys.executable, *(("-m", module) if self.program is None else ("-c", self.program))]
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PARKING_", "PG"))}
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
