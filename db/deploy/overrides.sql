@@ -131,8 +131,11 @@ create function parking_private.blocked(
     now    timestamptz
 )
     returns boolean
-    language sql
+    -- Not in SQL, which would be planned anew in each call.
+    language plpgsql
     volatile
+as $$
+begin
     return exists (
         select
         from parking.overrides o
@@ -144,6 +147,8 @@ create function parking_private.blocked(
           and o.starts < blocked.ends
           and (o.ends is null or o.ends > greatest(blocked.starts, blocked.now))
     );
+end
+$$;
 
 comment on function parking_private.blocked(bigint, bigint, bigint, timestamptz, timestamptz, timestamptz) is
     'Whether a spot is in maintenance at any moment of a period that lies ahead. Under the lock of the spot it stays so.';
