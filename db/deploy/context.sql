@@ -77,6 +77,7 @@ begin atomic
         ('email-taken',            409, 'The e-mail is taken',                 'Give another one; one account has one e-mail.'),
         ('last-admin',             409, 'The tenant''s last administrator',    'Make somebody else administrator first.'),
         ('reservation-not-active', 409, 'The reservation has already ended',   'Nothing is left to do; book again if you need the spot.'),
+        ('spot-in-maintenance',    409, 'The spot is in maintenance',          'Choose another spot or another time.'),
         ('spot-taken',             409, 'The spot is taken',                   'Choose another spot or another time.'),
         ('state-not-reachable',    409, 'Not from the present state',          'Set the spot to free first.'),
         ('tenant-taken',           409, 'The tenant''s name is taken',         'Choose another one.'),
