@@ -37,6 +37,7 @@ comment on column parking.events.xid is
     'The writing transaction. Ids become visible out of order; a reader goes by this and its previous snapshot.';
 comment on column parking.events.type is
     'booked; completed by the driver; released by the stale checker; overridden: somebody said what state the spot is in, or took it back.';
+comment on column parking.events.ends is 'Until when the event concerns the spot; null, of an override only: until further notice.';
 comment on column parking.events.actor_id is 'Who did it; null: the stale checker.';
 comment on column parking.events.at is 'When, by parking.clock().';
 

@@ -326,7 +326,12 @@ begin
         perform parking_private.audit(v_person.id, case state when 'free' then 'override.ended' else 'override.set' end, 'spot', spot,
             jsonb_build_object('state', state, 'before', v_old.state, 'reason', reason, 'until', until,
                 'hits', jsonb_path_query_array(v_new.hits, '$[*].id')));
-        perform parking_private.announce(v_tenant, 'overridden', v_lot.id, spot, null, v_person.id, v_now, until, v_now);
+        -- The time that is concerned: what was said before may have been meant to last longer.
+        perform parking_private.announce(v_tenant, 'overridden', v_lot.id, spot, null, v_person.id, v_now, case
+            when v_old.source = 'bookings' then until
+            when state = 'free' then v_old.until
+            when until is not null and v_old.until is not null then greatest(until, v_old.until)
+        end, v_now);
     end if;
     return v_new;
 end

@@ -323,6 +323,20 @@ async def test_without_the_spots_lock_the_second_operator_would_fail(
     assert await two_operators_at_once(database, connect, operator) == "one_override_at_a_time"
 
 
+async def test_an_event_concerns_what_was_said_and_what_was_said_before(
+    service: asyncpg.Connection, operator: int
+) -> None:
+    """Or a board of a day that is free again would not be read anew."""
+    soon, late = hours_ahead(1), hours_ahead(99)
+    for state, until in (
+        ("maintenance", soon), ("maintenance", late), ("maintenance", soon), ("free", None),
+        ("unknown", None), ("maintenance", soon), ("free", None),
+    ):  # fmt: skip
+        await set_state(service, operator, state, until)
+    told = await service.fetch("select ends from parking.events_after() where type = 'overridden'")
+    assert [row["ends"] for row in told] == [soon, late, late, soon, None, None, soon]
+
+
 async def test_it_is_in_the_record_and_in_the_audit(
     service: asyncpg.Connection, connect: Connect, operator: int
 ) -> None:
@@ -336,7 +350,7 @@ async def test_it_is_in_the_record_and_in_the_audit(
     assert [tuple(row) for row in told] == [
         ("booked", 1, booking["id"], booking["ends"]),
         ("overridden", 1, None, until),
-        ("overridden", 1, None, None),
+        ("overridden", 1, None, until),
     ]
     log = await dba.fetch(
         "select actor, action, object_id, details from parking.activity where object_type = 'spot' order by at"
