@@ -32,7 +32,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     app = Litestar(
         route_handlers=[
             api.router("/"),
-            api.router("/api"),
+            api.router("/api", *api.FURTHER_HANDLERS),
             openapi.openapi_document,
             asyncapi.asyncapi_document,
             pages.router,

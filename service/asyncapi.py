@@ -19,7 +19,10 @@ CLOSE_CODES = {
 _, SCHEMAS = msgspec.json.schema_components([Event, Mark], ref_template="#/components/schemas/{name}")
 
 MESSAGES: dict[str, tuple[str, str]] = {
-    "event": ("Event", "Something happened to a spot: it was booked, completed by its driver, or released."),
+    "event": (
+        "Event",
+        "Something happened to a spot: it was booked, completed by its driver, released, or given a state by hand.",
+    ),
     "hello": ("Mark", "Everything that was missed has been sent; from here on events come as they happen."),
     "reset": (
         "Mark",

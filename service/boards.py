@@ -81,9 +81,14 @@ class Board:
         self.keeper: asyncio.Task[None] | None = None
         self._whole: str | None = None
 
-    def may_show(self, starts: dt.datetime, ends: dt.datetime) -> bool:
-        """Whether a period can lie on this board, whatever the time zone; a slot may end on the day after."""
-        return starts.date() - dt.timedelta(days=2) <= self.day <= ends.date() + dt.timedelta(days=1)
+    def may_show(self, starts: dt.datetime, ends: dt.datetime | None) -> bool:
+        """Whether a period, which may have no end, can lie on this board, whatever the time zone.
+
+        A slot may end on the day after.
+        """
+        return starts.date() - dt.timedelta(days=2) <= self.day and (
+            ends is None or self.day <= ends.date() + dt.timedelta(days=1)
+        )
 
     def join(self, person: int | None) -> Viewer:
         """A viewer, who gets the whole board: at once, or with its first reading."""

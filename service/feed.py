@@ -68,17 +68,19 @@ from parking.events_after($1, $2, $3, $4) e
 
 
 class Event(msgspec.Struct, frozen=True):
-    """What happened to a spot; `type` is booked, completed or released. It does not say who did it.
+    """What happened to a spot; `type` is booked, completed, released or overridden. It does not say who did it.
+
+    overridden: somebody said what state the spot is in, perhaps without an end, or took it back; ask for the state.
 
     `cursor` stands behind it: whoever comes back with `?after=<cursor>` goes on with the next one.
     """
 
     id: int
-    type: Literal["booked", "completed", "released"]
+    type: Literal["booked", "completed", "released", "overridden"]
     spot_id: int
     lot_id: int
     start_time: dt.datetime
-    end_time: dt.datetime
+    end_time: dt.datetime | None
     at: dt.datetime
     cursor: str
 
@@ -92,7 +94,7 @@ class Event(msgspec.Struct, frozen=True):
             spot_id=row["spot_id"],
             lot_id=row["lot_id"],
             start_time=row["starts"].astimezone(zone),
-            end_time=row["ends"].astimezone(zone),
+            end_time=None if row["ends"] is None else row["ends"].astimezone(zone),
             at=row["at"].astimezone(zone),
             cursor=row["cursor"],
         )

@@ -133,7 +133,7 @@ class Cell(Struct, frozen=True):
 
     @property
     def state(self) -> str:
-        """The word on it: available, booked, yours or past."""
+        """The word on it: available, booked, yours, maintenance or past."""
         return "yours" if self.status == "booked" and self.reservation_id is not None else self.status
 
 

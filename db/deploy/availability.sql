@@ -1,10 +1,12 @@
 -- Deploy parking:availability to pg
 -- requires: reservations
+-- requires: overrides
 -- requires: membership
 --
 -- What is free is derived from the live reservations, each time anew. A cell of a board is one spot in one time slot of
--- a lot's local day: past when its slot has ended, booked when a live reservation overlaps what remains of it, else
--- available. Everything here filters on starts and ends, never on during: see the comment there.
+-- a lot's local day: past when its slot has ended, booked when a live reservation overlaps what remains of it, maintenance
+-- when its spot is in maintenance at some moment of what remains, else available. Everything here filters on starts and
+-- ends, never on during: see the comment there.
 
 begin;
 
@@ -156,17 +158,31 @@ begin
             from slots c
             join live v on c.ends > cells.now and v.starts < c.ends and v.ends > c.starts
             group by v.spot_id, c.starts
+        ), closed as materialized (
+            select o.spot_id, o.starts, o.ends
+            from parking.overrides o
+            where o.tenant_id = v_lot.tenant_id
+              and o.lot_id = v_lot.id
+              and o.ended_at is null
+              and o.state = 'maintenance'
+              and (o.ends is null or o.ends > cells.now)
         )
         select s.lot_id, s.id, s.name, s.type, c.label, c.starts, c.ends,
-               case when c.ends <= cells.now then 'past' when h.spot_id is not null then 'booked' else 'available' end,
+               case
+                   when c.ends <= cells.now then 'past'
+                   when h.spot_id is not null then 'booked'
+                   when k.spot_id is not null then 'maintenance'
+                   else 'available'
+               end,
                h.holders,
                h.reservations,
-               case when c.ends > cells.now then least(c.ends, h.first_end) end
+               case when c.ends > cells.now then least(c.ends, h.first_end, k.ends) end
         from slots c
         join parking.spots s on s.tenant_id = v_lot.tenant_id and s.lot_id = v_lot.id
         join parking.rows r on r.tenant_id = s.tenant_id and r.id = s.row_id
         join parking.floors f on f.tenant_id = r.tenant_id and f.id = r.floor_id
         left join held h on h.spot_id = s.id and h.slot = c.starts
+        left join closed k on k.spot_id = s.id and c.ends > cells.now and k.starts < c.ends and (k.ends is null or k.ends > c.starts)
         where s.retired_at is null
           and c.starts < c.ends  -- the hour that a day in spring lacks may swallow a slot
         order by f.position, r.position, s.position, s.id, c.starts;
@@ -227,7 +243,7 @@ end
 $$;
 
 comment on function parking.board(bigint, date, bigint) is
-$$A lot's spots and the time slots of one of its local days, each available, booked or past; without a day, today.
+$$A lot's spots and the time slots of one of its local days, each available, booked, in maintenance or past; without a day, today.
 
 With an actor, reservation_id names that person's own live reservation in the cell. Nobody else's is told.
 
@@ -346,7 +362,11 @@ begin
                 select from parking.reservations r
                 where r.tenant_id = s.tenant_id and r.lot_id = s.lot_id and r.spot_id = s.id and r.status = 'active'
                   and r.starts <= v_now and r.starts > v_now - interval '168 hours' and r.ends > v_now
-            ) then 'booked' else 'available' end,
+            ) then 'booked' when exists (
+                select from parking.overrides o
+                where o.tenant_id = s.tenant_id and o.lot_id = s.lot_id and o.spot_id = s.id and o.ended_at is null
+                  and o.state = 'maintenance' and (o.ends is null or o.ends > v_now)
+            ) then 'maintenance' else 'available' end,
             case when list_spots.day is not null then coalesce(c.slots, '[]') end
         from parking.spots s
         join parking.rows r on r.tenant_id = s.tenant_id and r.id = s.row_id
@@ -358,7 +378,7 @@ end
 $$;
 
 comment on function parking.list_spots(bigint, date, bigint) is
-$$A lot's spots, each available or booked at this moment; with a day, also its time slots as JSON, as the REST API shows them.
+$$A lot's spots, each available, booked or in maintenance at this moment; with a day, also its time slots as JSON, as the REST API shows them.
 
 Problems: unknown-lot, day-out-of-range.
 
@@ -414,12 +434,19 @@ begin
               and r.starts < free_spots.ends and r.starts > free_spots.starts - interval '168 hours'
               and r.ends > greatest(free_spots.starts, v_now)
           )
+          and not exists (
+            select from parking.overrides o
+            where o.tenant_id = s.tenant_id and o.lot_id = s.lot_id and o.spot_id = s.id and o.ended_at is null
+              and o.state = 'maintenance'
+              and o.starts < free_spots.ends and (o.ends is null or o.ends > greatest(free_spots.starts, v_now))
+          )
         order by f.position, w.position, s.position, s.id;
 end
 $$;
 
 comment on function parking.free_spots(timestamptz, timestamptz, bigint, text, bigint) is
-$$The spots of a lot that no live reservation holds at any moment of a period; of one type, if one is given.
+$$The spots of a lot that no live reservation holds and that are not in maintenance at any moment of a period; of one type, if
+one is given.
 
 Problems: unknown-lot, period-incomplete, period-backwards.
 

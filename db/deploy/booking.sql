@@ -1,9 +1,10 @@
 -- Deploy parking:booking to pg
 -- requires: expiry
+-- requires: overrides
 --
--- Lock order: spot, then reservation. book() locks the spot's row, so that requests for one spot queue up: without it,
--- partly overlapping inserts deadlock on the exclusion constraint. complete() and the stale checker lock reservations
--- only, and write nothing that refers to a spot.
+-- Lock order: person, spot, reservation. book() shares the lock of the person, whose account might just be closed, and
+-- locks the spot's row, so that requests for one spot queue up: without it, partly overlapping inserts deadlock on the
+-- exclusion constraint. complete() and the stale checker lock reservations only, and write nothing that refers to a spot.
 --
 -- After a lock each statement sees what was committed before, so everything here is VOLATILE and READ COMMITTED; under a
 -- stricter isolation level the exclusion constraint still refuses what these checks could not see.
@@ -69,6 +70,14 @@ declare
     v_overdue bigint[];
     v_booking parking.bookings;
 begin
+    -- Whose account is being closed waits here and then is refused. The foreign key would wait too, and not look again.
+    perform from parking.people p
+    where p.tenant_id = v_person.tenant_id and p.id = v_person.id and p.active
+    for key share;
+    if not found then
+        perform parking_private.refuse('unknown-actor', 'This account has just been closed.');
+    end if;
+
     select s.lot_id, s.id, s.name, l.time_zone,
            -- In seconds, because a day of an interval is as long as the session's time zone makes it.
            make_interval(secs => extract(epoch from coalesce(l.longest_booking, t.longest_booking))) as longest,
@@ -88,6 +97,10 @@ begin
     v_now := parking.clock();
     perform parking_private.judge_period(starts, ends, v_now, v_place.longest, v_place.horizon, v_place.time_zone);
 
+    if parking_private.blocked(v_person.tenant_id, v_place.lot_id, v_place.id, starts, ends, v_now) then
+        perform parking_private.refuse('spot-in-maintenance', format('%s is in maintenance on %s.',
+            v_place.name, parking_private.local_period(starts, ends, v_place.time_zone)));
+    end if;
     -- The next one to end after the start; see the index.
     select r.starts into v_next
     from parking.reservations r
@@ -139,7 +152,7 @@ A period that has begun can be booked while its end lies ahead. Requests for one
 Under the spot's lock, bookings of it that are overdue are released first. In a transaction of a stricter isolation level
 than READ COMMITTED an overlap may be refused by the constraint spot_taken itself (23P01).
 
-Problems: unknown-actor, not-permitted, unknown-spot, spot-taken, period-incomplete, period-backwards, period-over, period-too-early,
+Problems: unknown-actor, not-permitted, unknown-spot, spot-taken, spot-in-maintenance, period-incomplete, period-backwards, period-over, period-too-early,
 period-too-far, period-too-long.
 
 Example:

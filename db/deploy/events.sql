@@ -14,16 +14,18 @@ create table parking.events (
     id             bigint      generated always as identity,
     epoch          integer     not null,
     xid            xid8        not null default pg_current_xact_id(),
-    type           text        not null check (type in ('booked', 'completed', 'released')),
+    type           text        not null check (type in ('booked', 'completed', 'released', 'overridden')),
     lot_id         bigint      not null,
     spot_id        bigint      not null,
-    reservation_id bigint      not null,
+    reservation_id bigint,
     actor_id       bigint,
     starts         timestamptz not null,
-    ends           timestamptz not null,
+    ends           timestamptz,
     at             timestamptz not null,
 
-    primary key (tenant_id, id, at)
+    primary key (tenant_id, id, at),
+    constraint only_an_override_has_no_reservation check ((type = 'overridden') = (reservation_id is null)),
+    constraint only_an_override_may_have_no_end check (type = 'overridden' or ends is not null)
 ) partition by range (at);
 
 comment on table parking.events is
@@ -33,7 +35,9 @@ comment on column parking.events.epoch is
     'Transaction numbers are one series within an epoch. Restoring a backup begins a new one.';
 comment on column parking.events.xid is
     'The writing transaction. Ids become visible out of order; a reader goes by this and its previous snapshot.';
-comment on column parking.events.type is 'booked; completed by the driver; released by the stale checker.';
+comment on column parking.events.type is
+    'booked; completed by the driver; released by the stale checker; overridden: somebody said what state the spot is in, or took it back.';
+comment on column parking.events.ends is 'Until when the event concerns the spot; null, of an override only: until further notice.';
 comment on column parking.events.actor_id is 'Who did it; null: the stale checker.';
 comment on column parking.events.at is 'When, by parking.clock().';
 

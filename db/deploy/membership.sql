@@ -131,6 +131,95 @@ comment on function parking_private.hash_password(text, text) is
     'The bcrypt hash of a new password, or the problems password-too-weak, password-too-long.';
 
 
+create function parking_private.is_above_tenants(actor parking.people)
+    returns boolean
+    language sql
+    stable
+    return actor.id is null
+        or parking_private.current_tenant() <> actor.tenant_id
+        or parking_private.has_permission(actor, 'write:tenants');
+
+comment on function parking_private.is_above_tenants(parking.people) is
+    'Whether require_actor_or_dba() let in somebody who is above the rules of one tenant: a DBA, or a platform administrator.';
+
+
+create function parking_private.lock_person(person bigint, actor parking.people)
+    returns parking.people
+    language plpgsql
+    volatile
+as $$
+declare
+    v_person parking.people;
+begin
+    select p.* into v_person
+    from parking.people p
+    where p.tenant_id = parking_private.current_tenant() and p.id = lock_person.person and p.erased_at is null
+    for update;
+    if not found then
+        perform parking_private.refuse('unknown-person', format('There is no person %s.', coalesce(person::text, 'without a number')));
+    elsif v_person.id is distinct from actor.id
+        and not parking_private.is_above_tenants(actor)
+        and parking_private.has_permission(v_person, 'write:tenants')
+    then
+        -- Or the administrator of one tenant would become one of the platform by setting that person's password.
+        perform parking_private.refuse('not-permitted', format('Only a platform administrator may change the account of %s.', v_person.email));
+    end if;
+    return v_person;
+end
+$$;
+
+comment on function parking_private.lock_person(bigint, parking.people) is
+    'A person of the tenant that was entered, locked, whose account the actor may change; or the problems unknown-person, not-permitted.';
+
+
+create function parking_private.require_another_admin(person parking.people, actor parking.people)
+    returns void
+    language plpgsql
+    volatile
+as $$
+begin
+    if parking_private.is_above_tenants(actor)
+        or not person.active
+        or not exists (
+            select from parking.memberships m
+            where m.tenant_id = person.tenant_id and m.person_id = person.id and m.role = 'admin'
+        )
+    then
+        return;
+    end if;
+    -- Or two administrators could remove each other at the same time.
+    perform from parking.tenants t where t.id = person.tenant_id for no key update;
+    if not exists (
+        select
+        from parking.memberships m
+        join parking.people p on p.tenant_id = m.tenant_id and p.id = m.person_id
+        where m.tenant_id = person.tenant_id and m.role = 'admin' and m.person_id <> person.id and p.active
+    ) then
+        perform parking_private.refuse('last-admin', format('Nobody but %s administers this tenant.', person.email));
+    end if;
+end
+$$;
+
+comment on function parking_private.require_another_admin(parking.people, parking.people) is
+    'Before this person stops being an administrator: there is another one, or the actor is above tenants; or the problem last-admin.';
+
+
+create function parking_private.member(person bigint)
+    returns parking.members
+    language sql
+    volatile
+begin atomic
+    select t.slug, p.id, p.email, p.display_name, p.active,
+           array(select m.role from parking.memberships m where m.tenant_id = p.tenant_id and m.person_id = p.id order by m.role),
+           p.created_at
+    from parking.people p
+    join parking.tenants t on t.id = p.tenant_id
+    where p.tenant_id = parking_private.current_tenant() and p.id = member.person;
+end;
+
+comment on function parking_private.member(bigint) is 'A person of the tenant that was entered, as a row of the view members.';
+
+
 create function parking.find_person(
     email  text,
     tenant text default 'default'

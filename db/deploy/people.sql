@@ -12,18 +12,22 @@ create table parking.people (
     display_name  text        not null check (length(display_name) between 1 and 200),
     password_hash text,
     active        boolean     not null default true,
+    erased_at     timestamptz,
     created_at    timestamptz not null default parking.clock(),
 
     primary key (tenant_id, id),
     constraint one_account_per_email unique (tenant_id, email),
     constraint email_is_lower_case check (email = lower(email)),
     constraint email_looks_like_one check (email ~ '^[^@\s]+@[^@\s]+$' and length(email) <= 254),
-    constraint password_is_bcrypt check (password_hash like '$2a$__$%')
+    constraint password_is_bcrypt check (password_hash like '$2a$__$%'),
+    constraint an_erased_person_cannot_come_back check (erased_at is null or not active and password_hash is null)
 );
 
 comment on table parking.people is 'Drivers and staff. A person belongs to one tenant.';
 comment on column parking.people.password_hash is 'bcrypt by pgcrypto; null: cannot sign in with a password.';
 comment on column parking.people.active is 'A person who is not active can neither sign in nor book.';
+comment on column parking.people.erased_at is
+    'Since when nothing here says who it was. The row stays, because bookings and the audit refer to it.';
 
 -- A session and a DBA name a person by id alone; the tenant follows from it.
 create index people_by_id on parking.people (id);

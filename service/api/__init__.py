@@ -1,18 +1,61 @@
-"""The JSON interface. The same handlers answer at the root, as the specification has it, and under /api."""
+"""The JSON interface: what the specification asks for, at the root and under /api; everything else under /api alone."""
 
 from __future__ import annotations
 
 from litestar import Router
+from litestar.handlers import HTTPRouteHandler
 
+from service.api.audit import list_activity
+from service.api.people import (
+    add_person,
+    assign_role,
+    change_person,
+    deactivate,
+    erase_person,
+    list_people,
+    list_roles,
+    reactivate,
+    revoke_role,
+    set_password,
+    show_person,
+)
 from service.api.reservations import book_spot, complete_reservation, find_reservation
 from service.api.sessions import sign_in
 from service.api.spots import list_spots
+from service.api.states import find_spot_state, list_spot_states, set_spot_state
 from service.api.stats import show_stats
+from service.api.tenants import found_tenant, list_tenants
 from service.edge import require_plain_query
 
-HANDLERS = [sign_in, list_spots, book_spot, find_reservation, complete_reservation, show_stats]
+HANDLERS: list[HTTPRouteHandler] = [sign_in, list_spots, book_spot, find_reservation, complete_reservation, show_stats]
+
+FURTHER_HANDLERS: list[HTTPRouteHandler] = [
+    find_spot_state,
+    list_spot_states,
+    set_spot_state,
+    list_roles,
+    list_people,
+    add_person,
+    show_person,
+    change_person,
+    set_password,
+    assign_role,
+    revoke_role,
+    deactivate,
+    reactivate,
+    erase_person,
+    list_tenants,
+    found_tenant,
+    list_activity,
+]
+"""Those that answer under /api only."""
 
 
-def router(path: str) -> Router:
+def router(path: str, *further: HTTPRouteHandler) -> Router:
     """The handlers at this path. No cookie counts here, so there is nothing for a CSRF token to protect."""
-    return Router(path, route_handlers=HANDLERS, before_request=require_plain_query, opt={"exclude_from_csrf": True})
+    return Router(
+        path,
+        route_handlers=[*HANDLERS, *further],
+        before_request=require_plain_query,
+        opt={"exclude_from_csrf": True},
+    )

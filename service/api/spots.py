@@ -22,7 +22,7 @@ class Slot(Struct):
 
     start_time: dt.datetime
     end_time: dt.datetime
-    status: Literal["available", "booked", "past"]
+    status: Literal["available", "booked", "maintenance", "past"]
 
 
 class Spot(Struct, omit_defaults=True):
@@ -31,7 +31,7 @@ class Spot(Struct, omit_defaults=True):
     id: int
     name: str
     type: str
-    status: Literal["available", "booked"]
+    status: Literal["available", "booked", "maintenance"]
     slots: list[Slot] | UnsetType = UNSET
 
 

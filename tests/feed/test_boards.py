@@ -145,6 +145,9 @@ async def test_only_boards_that_a_change_can_be_seen_on_are_read_anew() -> None:
     boards.spoil([{"lot_id": 1, "starts": starts, "ends": ends + timedelta(days=1)}])
     spoilt = [(board.lot.id, (board.day - DAY).days) for board in opened if board.stale.is_set()]
     assert spoilt == [(1, -2), (1, -1), (1, 0), (1, 1), (1, 2)]
+    boards.spoil([{"lot_id": 2, "starts": starts, "ends": None}])
+    spoilt = [(board.lot.id, (board.day - DAY).days) for board in opened if board.stale.is_set()]
+    assert spoilt == [*((1, n) for n in range(-2, 3)), *((2, n) for n in range(-2, 10))]
     boards.spoil()
     assert all(board.stale.is_set() for board in opened)
 

@@ -59,6 +59,20 @@ async def silent(socket: ClientConnection, seconds: float = 0.8) -> bool:
     return False
 
 
+async def test_what_an_operator_says_about_a_spot_reaches_every_client(service: Service, connect: Connect) -> None:
+    dba = await connect("parking_dba")
+    await dba.fetch("select parking.assign_role($1, 'operator')", DRIVER_2)
+    say = "select parking.set_spot_state($1, 3, $2, 'Because', $3)"
+    async with listening(service) as socket:
+        await dba.fetch(say, DRIVER_2, "maintenance", None)
+        first = await next_event(socket)
+        assert (first["type"], first["spot_id"], first["end_time"]) == ("overridden", 3, None)
+        await dba.fetch(say, DRIVER_2, "maintenance", hours_ahead(1))
+        await dba.fetch(say, DRIVER_2, "free", None)
+        assert (await next_event(socket))["end_time"] is None
+        assert (await next_event(socket))["end_time"][-6:] in ("+01:00", "+02:00"), "the lot's own offset"
+
+
 async def test_the_life_of_a_booking_reaches_every_client(either: Service, connect: Connect) -> None:
     superuser, driver = await connect("postgres"), await connect()
     async with listening(either) as one, listening(either, "/ws?lot=1") as two:

@@ -1,0 +1,81 @@
+"""The tenants of the installation, for platform administrators."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated
+
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+from msgspec import Meta, Struct
+
+from service.api.people import Email, Name, Password, Person
+from service.api.reservations import AuthenticatedRequest
+from service.auth import require_bearer
+from service.database import Database
+from service.edge import StrictJson
+from service.openapi import problems
+
+
+class Tenant(Struct):
+    """A city or an operator; `slug` is the word by which it is named."""
+
+    id: int
+    slug: str
+    name: str
+    created_at: dt.datetime
+
+
+class NewTenant(Struct, forbid_unknown_fields=True):
+    """With its first administrator, who without a password cannot sign in yet."""
+
+    slug: Annotated[str, Meta(max_length=100, description="Small letters, digits and hyphens, a letter first.")]
+    name: Name
+    admin_email: Email
+    admin_name: Name = "Administrator"
+    admin_password: Password | None = None
+
+
+@get(
+    "/tenants",
+    guards=[require_bearer],
+    responses=problems(400, 401, 403),
+    security=[{"Bearer": []}],
+    tags=["tenants"],
+    summary="List the tenants",
+)
+async def list_tenants(request: AuthenticatedRequest, database: NamedDependency[Database]) -> list[Tenant]:
+    """All of them."""
+    rows = await database.rows(
+        "select t.id, t.slug, t.name, t.created_at from parking.list_tenants($1) t", request.user.person
+    )
+    return [Tenant(row["id"], row["slug"], row["name"], row["created_at"]) for row in rows]
+
+
+@post(
+    "/tenants",
+    dto=StrictJson[NewTenant],
+    return_dto=None,
+    guards=[require_bearer],
+    responses=problems(400, 401, 403, 409, 413, 415, 422),
+    security=[{"Bearer": []}],
+    tags=["tenants"],
+    summary="Found a tenant",
+)
+async def found_tenant(
+    data: JSONBody[NewTenant], request: AuthenticatedRequest, database: NamedDependency[Database]
+) -> Person:
+    """A new tenant; answers its first administrator."""
+    return Person.of(
+        await database.row(
+            "select p.* from parking.found_tenant($2, $3, $4, $5, $6, $1) p",
+            request.user.person,
+            data.slug,
+            data.name,
+            data.admin_email,
+            data.admin_name,
+            data.admin_password,
+            pool="sign_in" if data.admin_password else "main",
+        ),
+    )
