@@ -210,7 +210,7 @@ async def test_boards_and_the_checker_use_their_indexes_in_a_large_lot(connect: 
         "select * from parking.list_spots(1)",
         "select * from parking.free_spots(parking.clock(), parking.clock() + interval '1 hour')",
         "select * from parking.release_stale()",
-        "select * from parking.book(1, 7, current_date + interval '100 days', current_date + interval '2401 hours')",
+        "select * from parking.book(1, 5, current_date + interval '100 days', current_date + interval '2401 hours')",
     ):
         plans.clear()
         await superuser.fetch(statement)
