@@ -81,6 +81,11 @@ def require_bearer(connection: Connection, _: BaseRouteHandler) -> None:
     connection.scope["user"] = bearer(connection)
 
 
+def admit_bearer(connection: Connection, _: BaseRouteHandler) -> None:
+    """A guard for what anybody may ask for: who signs the request, if anybody does. A bad token is refused."""
+    connection.scope["user"] = bearer(connection) if "authorization" in connection.headers else None
+
+
 def session(connection: Connection) -> Identity | None:
     """Who is signed in on the page, by its cookie; nobody when the cookie is missing, invalid or expired."""
     if (token := connection.cookies.get(SESSION_COOKIE)) is None:

@@ -50,6 +50,7 @@ config = OpenAPIConfig(
     tags=[
         Tag("sessions", "Sign in for a token."),
         Tag("spots", "What is free, now and on a day."),
+        Tag("lots", "What a lot consists of, and its board."),
         Tag("reservations", "Book, look up and complete."),
         Tag("statistics", "How a lot is used."),
         Tag("people", "The people of a tenant and their roles, for its administrators."),

@@ -135,11 +135,16 @@ declare
 begin
     return query
         with slots as materialized (
-            select parking_private.slot_label(t.starts, t.ends) as label,
-                   (cells.day + t.starts) at time zone v_lot.time_zone as starts,
-                   (cells.day + (t.ends <= t.starts)::integer + t.ends) at time zone v_lot.time_zone as ends
-            from parking.time_slots t
-            where t.tenant_id = v_lot.tenant_id and t.lot_id = v_lot.id
+            select c.label, c.starts, c.ends
+            from (
+                select parking_private.slot_label(t.starts, t.ends) as label,
+                       (cells.day + t.starts) at time zone v_lot.time_zone as starts,
+                       (cells.day + (t.ends <= t.starts)::integer + t.ends) at time zone v_lot.time_zone as ends
+                from parking.time_slots t
+                where t.tenant_id = v_lot.tenant_id and t.lot_id = v_lot.id
+            ) c
+            -- The hour that a day in spring lacks may swallow a slot, and one in which the lot is closed is not offered.
+            where c.starts < c.ends and parking_private.is_open(v_lot, c.starts, c.ends)
         ), live as materialized (
             select r.spot_id, r.id, r.person_id, r.starts, r.ends
             from parking.reservations r
@@ -184,7 +189,6 @@ begin
         left join held h on h.spot_id = s.id and h.slot = c.starts
         left join closed k on k.spot_id = s.id and c.ends > cells.now and k.starts < c.ends and (k.ends is null or k.ends > c.starts)
         where s.retired_at is null
-          and c.starts < c.ends  -- the hour that a day in spring lacks may swallow a slot
         order by f.position, r.position, s.position, s.id, c.starts;
 end
 $$;
@@ -348,14 +352,20 @@ begin
     perform parking_private.require_day(list_spots.day);
 
     return query
-        with cells as (
-            select c.spot_id, jsonb_agg(jsonb_build_object(
-                    'start_time', parking_private.rfc3339(c.starts, v_lot.time_zone),
-                    'end_time', parking_private.rfc3339(c.ends, v_lot.time_zone),
-                    'status', c.status
-                ) order by c.starts) as slots
+        with cells as materialized (
+            select c.spot_id, c.starts, c.ends, c.status
             from parking_private.cells(v_lot, list_spots.day, v_now) c
             where list_spots.day is not null
+        ), times as materialized (
+            -- Written once a slot, and not once a cell.
+            select d.starts, d.ends, parking_private.rfc3339(d.starts, v_lot.time_zone) as start_time,
+                   parking_private.rfc3339(d.ends, v_lot.time_zone) as end_time
+            from (select distinct c.starts, c.ends from cells c) d
+        ), days as (
+            select c.spot_id, jsonb_agg(jsonb_build_object('start_time', t.start_time, 'end_time', t.end_time, 'status', c.status)
+                order by c.starts) as slots
+            from cells c
+            join times t on t.starts = c.starts and t.ends = c.ends
             group by c.spot_id
         )
         select s.id, s.name, s.type, case when exists (
@@ -367,11 +377,11 @@ begin
                 where o.tenant_id = s.tenant_id and o.lot_id = s.lot_id and o.spot_id = s.id and o.ended_at is null
                   and o.state = 'maintenance' and (o.ends is null or o.ends > v_now)
             ) then 'maintenance' else 'available' end,
-            case when list_spots.day is not null then coalesce(c.slots, '[]') end
+            case when list_spots.day is not null then coalesce(d.slots, '[]') end
         from parking.spots s
         join parking.rows r on r.tenant_id = s.tenant_id and r.id = s.row_id
         join parking.floors f on f.tenant_id = r.tenant_id and f.id = r.floor_id
-        left join cells c on c.spot_id = s.id
+        left join days d on d.spot_id = s.id
         where s.tenant_id = v_lot.tenant_id and s.lot_id = v_lot.id and s.retired_at is null
         order by f.position, r.position, s.position, s.id;
 end

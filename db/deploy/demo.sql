@@ -1,16 +1,40 @@
 -- Deploy parking:demo to pg
 -- requires: signing_in
 -- requires: availability
+-- requires: building
 
 begin;
 
 set local role parking_owner;
 
+create function parking_private.seed_people(domain text)
+    returns void
+    language plpgsql
+    volatile
+as $$
+declare
+    v_tenant constant bigint := parking_private.current_tenant();
+    -- One hash for all of them: everybody knows the password anyway, and each takes its time.
+    v_hash   constant text := extensions.crypt('password123', extensions.gen_salt('bf', 10));
+begin
+    insert into parking.people (tenant_id, email, display_name, password_hash)
+    select v_tenant, p.name || '@' || domain, p.display_name, v_hash
+    from (values (1, 'driver1', 'Driver One'), (2, 'driver2', 'Driver Two'), (3, 'operator', 'Olga Operator'), (4, 'admin', 'Adam Admin'))
+        p(n, name, display_name)
+    order by p.n;
+    insert into parking.memberships (tenant_id, person_id, role)
+    select v_tenant, p.id, rtrim(split_part(p.email, '@', 1), '12') from parking.people p where p.tenant_id = v_tenant;
+end
+$$;
+
+comment on function parking_private.seed_people(text) is 'Two drivers, an operator and an admin for the tenant that was entered.';
+
+
 create function parking.seed_demo()
     returns table (
+        tenant text,
         lot    text,
-        spots  bigint,
-        driver text
+        spots  bigint
     )
     language plpgsql
     volatile
@@ -49,36 +73,68 @@ begin
                (v_tenant, v_lot, '12:00', '16:00'),
                (v_tenant, v_lot, '16:00', '20:00');
 
-        insert into parking.people (tenant_id, email, display_name, password_hash)
-        values (v_tenant, 'driver1@parking.com', 'Driver One', extensions.crypt('password123', extensions.gen_salt('bf', 10))),
-               (v_tenant, 'driver2@parking.com', 'Driver Two', extensions.crypt('password123', extensions.gen_salt('bf', 10)));
-        insert into parking.memberships (tenant_id, person_id, role)
-        select v_tenant, p.id, 'driver' from parking.people p where p.tenant_id = v_tenant;
+        perform parking_private.seed_people('parking.com');
+        with person as (
+            insert into parking.people (tenant_id, email, display_name, password_hash)
+            select v_tenant, 'platform@parking.com', 'Pat Platform', p.password_hash
+            from parking.people p
+            where p.tenant_id = v_tenant and p.email = 'admin@parking.com'
+            returning id
+        )
+        insert into parking.memberships (tenant_id, person_id, role) select v_tenant, p.id, 'platform' from person p;
+
+        perform parking.build_lot(parking.find_person('operator@parking.com'), 'Central Garage', 'Europe/Berlin',
+            layout => (
+                select jsonb_agg(f.layout order by f.n)
+                from (
+                    -- On each floor the first row is for wheelchairs, the second one charges, the last one is narrow.
+                    select n, jsonb_build_object('name', 'Level ' || n, 'rows', jsonb_agg(
+                        jsonb_build_object('spots', 50, 'length_cm', 500) || case m
+                            when 1 then '{"type": "handicap", "width_cm": 350}'
+                            when 2 then '{"type": "ev", "width_cm": 260}'
+                            when 10 then '{"type": "compact", "width_cm": 230}'
+                            else '{"type": "regular", "width_cm": 250}'
+                        end::jsonb order by m)) as layout
+                    from generate_series(1, 3) n, generate_series(1, 10) m
+                    group by n
+                ) f
+            ),
+            address => 'Alexanderplatz 1, 10178 Berlin', latitude => 52.5219, longitude => 13.4132,
+            amenities => '{covered,cctv,ev-charging,lift,step-free}');
+
+        perform parking_private.found_tenant('riverside', 'Riverside Parking');
+        perform parking_private.seed_people('riverside.com');
+        perform parking.build_lot(parking.find_person('operator@riverside.com', 'riverside'), 'Station', 'Europe/London', rows => 2, spots => 10,
+            address => 'Station Road, London', opening_hours => 'Mo-Sa 06:00-23:00');
     end if;
 
-    perform parking_private.enter_tenant(v_tenant);
-    return query
-        select l.name, (select count(*) from parking.spots s where s.tenant_id = l.tenant_id and s.lot_id = l.id), p.email
-        from parking.lots l
-        join parking.people p on p.tenant_id = l.tenant_id
-        where l.tenant_id = v_tenant
-          and p.email in ('driver1@parking.com', 'driver2@parking.com')
-        order by l.id, p.email;
+    for v_tenant in select t.id from parking_private.all_tenants() t(id) loop
+        perform parking_private.enter_tenant(v_tenant);
+        return query
+            select t.slug, l.name, (select count(*) from parking.spots s where s.tenant_id = l.tenant_id and s.lot_id = l.id)
+            from parking.lots l
+            join parking.tenants t on t.id = l.tenant_id
+            where l.tenant_id = v_tenant and t.slug in ('default', 'riverside')
+            order by l.id;
+    end loop;
 end
 $$;
 
 comment on function parking.seed_demo() is
-$$A lot to try everything on, of five spots and three slots a day, and two drivers whose password is password123.
+$$Two tenants to try everything on: default, with a lot of five spots and one of 1500, and riverside.
 
-Never call it in production: everybody knows the password. Where the tenant "default" exists already it changes nothing.
+In default there are driver1@parking.com, driver2@…, operator@… and admin@parking.com, and platform@parking.com, who founds tenants; in
+riverside the first four, @riverside.com. The password of them all is password123, so never call it in production: everybody
+knows it. Where the tenant "default" exists already it changes nothing.
 
 Example:
     select * from parking.seed_demo();
-         lot     | spots |       driver
-    -------------+-------+---------------------
-     Demo Garage |     5 | driver1@parking.com
-     Demo Garage |     5 | driver2@parking.com
-    (2 rows)$$;
+      tenant   |      lot       | spots
+    -----------+----------------+-------
+     default   | Demo Garage    |     5
+     default   | Central Garage |  1500
+     riverside | Station        |    20
+    (3 rows)$$;
 
 grant execute on function parking.seed_demo() to parking_dba;
 

@@ -5,5 +5,6 @@
 begin;
 
 drop function parking.seed_demo();
+drop function parking_private.seed_people(text);
 
 commit;

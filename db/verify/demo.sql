@@ -12,7 +12,10 @@ begin
         for v_table in select unnest(array['tenants', 'lots', 'floors', 'rows', 'spots', 'people']) loop
             execute format('alter sequence %s restart', pg_get_serial_sequence('parking.' || v_table, 'id'));
         end loop;
-        assert (select count(*) = 2 and min(spots) = 5 from parking.seed_demo()), 'the demo has five spots and two drivers';
+        assert (select array_agg(tenant || ' ' || spots) = '{default 5,default 1500,riverside 20}' from parking.seed_demo()),
+            'the demo has two tenants and three lots';
+        assert (select array_agg(id order by id) = '{1,2,3,4,5}' and array_agg(roles[1] order by id) = '{driver,driver,operator,admin,platform}'
+                from parking.members where tenant = 'default'), 'one of each role';
         assert (select outcome = 'signed-in' from parking.sign_in('driver1@parking.com', 'password123'));
     end if;
     -- Where there is a demo, or a real tenant of that name, a call changes nothing.

@@ -1,10 +1,11 @@
-"""The JSON interface: what the specification asks for, at the root and under /api; everything else under /api alone."""
+"""The JSON interface. What the specification has at the root answers there and under /api, the rest under /api only."""
 
 from __future__ import annotations
 
 from litestar import Router
 from litestar.handlers import HTTPRouteHandler
 
+from service.api import lots
 from service.api.audit import list_activity
 from service.api.people import (
     add_person,
@@ -30,6 +31,7 @@ from service.edge import require_plain_query
 HANDLERS: list[HTTPRouteHandler] = [sign_in, list_spots, book_spot, find_reservation, complete_reservation, show_stats]
 
 FURTHER_HANDLERS: list[HTTPRouteHandler] = [
+    *lots.HANDLERS,
     find_spot_state,
     list_spot_states,
     set_spot_state,

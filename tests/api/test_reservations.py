@@ -92,6 +92,6 @@ async def test_periods_that_the_rules_refuse(module_client: httpx.AsyncClient, m
     ):
         body = {"spot_id": 1, "start_time": start.isoformat(), "end_time": end.isoformat()}
         problem(await module_client.post("/reservations", json=body, headers=driver), 422, slug)
-    for spot in (999, LARGEST_NUMBER):
+    for spot in (999_999, LARGEST_NUMBER):
         problem(await module_client.post("/reservations", json=booking(spot), headers=driver), 404, "unknown-spot")
     assert stored(module_database) == before

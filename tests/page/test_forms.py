@@ -145,7 +145,7 @@ def test_a_form_that_no_page_sends_is_refused(http: httpx.Client, day: dt.date, 
 @pytest.mark.parametrize(
     ("cell", "status", "slug"),
     [
-        ("999-1795158000-1795172400", 404, "unknown-spot"),
+        ("999999-1795158000-1795172400", 404, "unknown-spot"),
         ("1-1795172400-1795158000", 422, "period-backwards"),
         ("1-0-14400", 422, "period-over"),
         ("1-99999996400-99999999999", 422, "period-too-far"),

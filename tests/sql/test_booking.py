@@ -84,14 +84,14 @@ async def test_a_lot_may_set_rules_of_its_own(connect: Connect) -> None:
     await service.fetch(BOOK, DRIVER_1, 1, starts, starts + timedelta(hours=2))
 
 
-@pytest.mark.parametrize("spot", [0, -1, 6, 2**63 - 1, None])
+@pytest.mark.parametrize("spot", [0, -1, 1506, 9999, 2**63 - 1, None])
 async def test_an_unknown_spot(connect: Connect, spot: int | None) -> None:
     service = await connect()
     with refused("unknown-spot", 404):
         await service.fetch(BOOK, DRIVER_1, spot, hours_ahead(1), hours_ahead(2))
 
 
-@pytest.mark.parametrize("actor", [0, 3, None])
+@pytest.mark.parametrize("actor", [0, 99, None])
 async def test_an_unknown_actor(connect: Connect, actor: int | None) -> None:
     service = await connect()
     with refused("unknown-actor", 401):

@@ -22,6 +22,7 @@ from tests.support.database import Database
 
 DRIVER_1 = "driver1@parking.com"
 DRIVER_2 = "driver2@parking.com"
+OPERATOR = "operator@parking.com"
 PASSWORD = "password123"
 """The demo's people, from `parking.seed_demo()`."""
 

@@ -1,0 +1,596 @@
+-- Deploy parking:laying_out to pg
+-- requires: availability
+-- requires: audit
+--
+-- What a lot consists of. Floors, rows and spots are added, changed, put in order and retired, and never deleted: retiring
+-- one retires everything in it, and is refused while live bookings lie ahead.
+--
+-- One hand at a time builds on a lot: hold_lot() takes an advisory lock and no row's, so that nobody who books waits for
+-- it. Who retires then locks the spots in the order of their ids, as book() locks its one, and counts the bookings under
+-- these locks. The order of locks is therefore: the building of a lot, its spots, nothing else.
+
+begin;
+
+set local role parking_owner;
+
+create function parking_private.refuse_place(kind text, place bigint)
+    returns void
+    language plpgsql
+    volatile
+as $$
+declare
+    v_number constant text := coalesce(place::text, 'without a number');
+begin
+    if kind = 'floor' then
+        perform parking_private.refuse('unknown-floor', format('There is no floor %s.', v_number));
+    elsif kind = 'row' then
+        perform parking_private.refuse('unknown-row', format('There is no row %s.', v_number));
+    elsif kind = 'spot' then
+        perform parking_private.refuse('unknown-spot', format('There is no spot %s.', v_number));
+    else
+        perform parking_private.refuse('unknown-lot', format('There is no lot %s.', v_number));
+    end if;
+end
+$$;
+
+comment on function parking_private.refuse_place(text, bigint) is 'Say that there is no such lot, floor, row or spot.';
+
+
+create function parking_private.enter_place(
+    kind  text,
+    place bigint,
+    actor bigint
+)
+    returns void
+    language plpgsql
+    volatile
+as $$
+declare
+    v_found  record;
+    v_lot    parking.lots;
+    v_person parking.people;
+begin
+    select f.tenant_id, f.lot_id into v_found from parking_private.find_lot_of(enter_place.kind, enter_place.place) f;
+    perform parking_private.enter_tenant(v_found.tenant_id);
+    select l.* into v_lot from parking.lots l where l.tenant_id = v_found.tenant_id and l.id = v_found.lot_id;
+    if not v_lot.public then
+        select p.* into v_person
+        from parking.people p
+        where p.tenant_id = v_found.tenant_id and p.id = enter_place.actor and p.active;
+    end if;
+    -- Whom it does not concern learns of it what there is to learn of a place that does not exist.
+    if v_lot.id is null or not v_lot.public and not parking_private.has_permission(v_person, 'read:parking') then
+        perform parking_private.refuse_place(kind, place);
+    end if;
+end
+$$;
+
+comment on function parking_private.enter_place(text, bigint, bigint) is
+    'Enter the tenant of a floor, row or spot that is in use and that the actor may look at; else say that there is none.';
+
+
+create function parking_private.hold_lot(
+    actor bigint,
+    lot   bigint
+)
+    returns parking.lots
+    language plpgsql
+    volatile
+as $$
+declare
+    c_builder constant integer := 727566;  -- any number that no other advisory lock of this database uses
+    v_person  constant parking.people := parking_private.require_actor(actor, 'write:parking');
+    v_lot     parking.lots;
+begin
+    perform pg_advisory_xact_lock(c_builder, (hold_lot.lot % 2147483647)::integer);
+    select l.* into v_lot
+    from parking.lots l
+    where l.tenant_id = v_person.tenant_id and l.id = hold_lot.lot and l.retired_at is null;
+    if not found then
+        perform parking_private.refuse_place('lot', lot);
+    end if;
+    return v_lot;
+end
+$$;
+
+comment on function parking_private.hold_lot(bigint, bigint) is
+    'A lot of the actor''s tenant, for an actor who may change it; nobody else builds on it until this transaction ends.';
+
+
+create function parking_private.hold_place(
+    actor bigint,
+    kind  text,
+    place bigint
+)
+    returns parking.lots
+    language plpgsql
+    volatile
+as $$
+declare
+    v_person constant parking.people := parking_private.require_actor(actor, 'write:parking');
+    v_lot    bigint;
+begin
+    select f.lot_id into v_lot
+    from parking_private.find_lot_of(hold_place.kind, hold_place.place) f
+    where f.tenant_id = v_person.tenant_id;
+    if v_lot is null then
+        perform parking_private.refuse_place(kind, place);
+    end if;
+    return parking_private.hold_lot(actor, v_lot);
+end
+$$;
+
+comment on function parking_private.hold_place(bigint, text, bigint) is 'As hold_lot(), for the lot in which a floor, row or spot lies.';
+
+
+create function parking_private.require_name(
+    kind   text,
+    parent bigint,
+    name   text,
+    own    bigint default null
+)
+    returns void
+    language plpgsql
+    volatile
+as $$
+declare
+    v_tenant constant bigint := parking_private.current_tenant();
+begin
+    if name is null or name !~ '^[^[:cntrl:]]{1,100}$' or name <> btrim(name) then
+        perform parking_private.refuse('not-a-name', format('A %s cannot have this name.', kind));
+    elsif exists (
+        select l.id from parking.lots l
+        where kind = 'lot' and l.tenant_id = v_tenant and lower(l.name) = lower(require_name.name) and l.retired_at is null
+          and l.id is distinct from own
+        union all
+        select f.id from parking.floors f
+        where kind = 'floor' and f.tenant_id = v_tenant and f.lot_id = parent and lower(f.name) = lower(require_name.name)
+          and f.retired_at is null and f.id is distinct from own
+        union all
+        select r.id from parking.rows r
+        where kind = 'row' and r.tenant_id = v_tenant and r.floor_id = parent and lower(r.name) = lower(require_name.name)
+          and r.retired_at is null and r.id is distinct from own
+        union all
+        select s.id from parking.spots s
+        where kind = 'spot' and s.tenant_id = v_tenant and s.lot_id = parent and lower(s.name) = lower(require_name.name)
+          and s.retired_at is null and s.id is distinct from own
+    ) then
+        perform parking_private.refuse('name-taken', format('There is already a %s called %s here.', kind, name));
+    end if;
+end
+$$;
+
+comment on function parking_private.require_name(text, bigint, text, bigint) is
+    'Refuse what is no name, and one that another lot of the tenant, floor of the lot, row of the floor or spot of the lot has.';
+
+
+create function parking_private.require_spot_kind(
+    type      text,
+    length_cm integer,
+    width_cm  integer
+)
+    returns void
+    language plpgsql
+    stable
+as $$
+begin
+    if type is null or type <> all ('{regular,handicap,compact,ev}') then
+        perform parking_private.refuse('not-a-spot-type', format('%s is no type of spot.', coalesce(quote_literal(type), 'null')));
+    elsif length_cm not between 100 and 3000 or width_cm not between 50 and 1000 then
+        perform parking_private.refuse('not-a-size', format('No spot is %s by %s cm.', coalesce(length_cm::text, '?'), coalesce(width_cm::text, '?')));
+    end if;
+end
+$$;
+
+comment on function parking_private.require_spot_kind(text, integer, integer) is 'Refuse what is no type or no size of a spot; a size may be unknown.';
+
+
+create function parking_private.require_place_in_order(place integer)
+    returns void
+    language plpgsql
+    stable
+as $$
+begin
+    if place < 1 then
+        perform parking_private.refuse('not-a-place-in-order', format('There is no place %s.', place));
+    end if;
+end
+$$;
+
+comment on function parking_private.require_place_in_order(integer) is 'Refuse a place before the first one; one behind the last is the last.';
+
+
+-- Half a place before or behind the one that somebody has now, depending on the side from which it comes.
+create function parking_private.sort_key(
+    present integer,
+    moved   boolean,
+    place   integer
+)
+    returns numeric
+    language sql
+    immutable
+    return case when moved and place is not null then place + 0.5 * sign(place - present) else present end;
+
+comment on function parking_private.sort_key(integer, boolean, integer) is
+    'Where to sort something among its neighbours, of whom the one that is moved goes to the place that is given.';
+
+
+create function parking_private.order_floors(
+    lot   parking.lots,
+    moved bigint,
+    place integer
+)
+    returns void
+    language sql
+    volatile
+begin atomic
+    select parking_private.require_place_in_order(place);
+    update parking.floors f
+    set position = o.n
+    from (
+        select g.id, row_number() over (
+            order by g.retired_at is not null, parking_private.sort_key(g.position, g.id is not distinct from moved, place), g.id) as n
+        from parking.floors g
+        where g.tenant_id = lot.tenant_id and g.lot_id = lot.id
+    ) o
+    where f.tenant_id = lot.tenant_id and f.id = o.id and f.position <> o.n;
+end;
+
+comment on function parking_private.order_floors(parking.lots, bigint, integer) is
+    'Number a lot''s floors from 1, those in use first, after moving one of them to its new place.';
+
+
+create function parking_private.order_rows(
+    floor parking.floors,
+    moved bigint,
+    place integer
+)
+    returns void
+    language sql
+    volatile
+begin atomic
+    select parking_private.require_place_in_order(place);
+    update parking.rows r
+    set position = o.n
+    from (
+        select g.id, row_number() over (
+            order by g.retired_at is not null, parking_private.sort_key(g.position, g.id is not distinct from moved, place), g.id) as n
+        from parking.rows g
+        where g.tenant_id = floor.tenant_id and g.floor_id = floor.id
+    ) o
+    where r.tenant_id = floor.tenant_id and r.id = o.id and r.position <> o.n;
+end;
+
+comment on function parking_private.order_rows(parking.floors, bigint, integer) is 'As order_floors(), for the rows of a floor.';
+
+
+create function parking_private.order_spots(
+    spot_row parking.rows,
+    moved    bigint,
+    place    integer
+)
+    returns void
+    language sql
+    volatile
+begin atomic
+    select parking_private.require_place_in_order(place);
+    -- Locked in the order of their ids, as by whoever retires them.
+    select s.id from parking.spots s
+    where s.tenant_id = spot_row.tenant_id and s.row_id = spot_row.id
+    order by s.id
+    for no key update;
+    update parking.spots s
+    set position = o.n
+    from (
+        select g.id, row_number() over (
+            order by g.retired_at is not null, parking_private.sort_key(g.position, g.id is not distinct from moved, place), g.id) as n
+        from parking.spots g
+        where g.tenant_id = spot_row.tenant_id and g.row_id = spot_row.id
+    ) o
+    where s.tenant_id = spot_row.tenant_id and s.id = o.id and s.position <> o.n;
+end;
+
+comment on function parking_private.order_spots(parking.rows, bigint, integer) is 'As order_floors(), for the spots of a row.';
+
+
+create function parking_private.floor_details(floor parking.floors)
+    returns parking.floor_details
+    language sql
+    stable
+begin atomic
+    select row(f.id, f.lot_id, f.name, f.position,
+        (select count(*) from parking.rows r where r.tenant_id = f.tenant_id and r.floor_id = f.id and r.retired_at is null),
+        (select count(*)
+         from parking.rows r
+         join parking.spots s on s.tenant_id = r.tenant_id and s.row_id = r.id
+         where r.tenant_id = f.tenant_id and r.floor_id = f.id and s.retired_at is null))::parking.floor_details
+    from parking.floors f
+    where f.tenant_id = floor.tenant_id and f.id = floor.id;
+end;
+
+comment on function parking_private.floor_details(parking.floors) is 'A floor as the functions return it.';
+
+
+create function parking_private.row_details(spot_row parking.rows)
+    returns parking.row_details
+    language sql
+    stable
+begin atomic
+    select row(r.id, r.floor_id, r.lot_id, r.name, r.position,
+        (select count(*) from parking.spots s where s.tenant_id = r.tenant_id and s.row_id = r.id and s.retired_at is null))::parking.row_details
+    from parking.rows r
+    where r.tenant_id = spot_row.tenant_id and r.id = spot_row.id;
+end;
+
+comment on function parking_private.row_details(parking.rows) is 'A row as the functions return it.';
+
+
+create function parking_private.spot_details(spot parking.spots)
+    returns parking.spot_details
+    language sql
+    stable
+begin atomic
+    select row(s.id, s.row_id, r.floor_id, s.lot_id, s.name, s.type, s.length_cm, s.width_cm, s.position)::parking.spot_details
+    from parking.spots s
+    join parking.rows r on r.tenant_id = s.tenant_id and r.id = s.row_id
+    where s.tenant_id = spot.tenant_id and s.id = spot.id;
+end;
+
+comment on function parking_private.spot_details(parking.spots) is 'A spot as the functions return it.';
+
+
+create function parking_private.lay_spots(
+    spot_row  parking.rows,
+    number    integer,
+    prefix    text,
+    type      text,
+    length_cm integer,
+    width_cm  integer
+)
+    returns void
+    language plpgsql
+    volatile
+as $$
+declare
+    v_names text[];
+    v_taken text;
+begin
+    if number is null or number < 0 or number > 1000 then
+        perform parking_private.refuse('not-a-layout', format('A row cannot have %s spots; 1000 at most.', coalesce(number::text, 'null')));
+    end if;
+    perform parking_private.require_spot_kind(type, length_cm, width_cm);
+    v_names := array(select prefix || lpad(n::text, greatest(2, length(number::text)), '0') from generate_series(1, number) n);
+    select s.name into v_taken
+    from parking.spots s
+    where s.tenant_id = spot_row.tenant_id and s.lot_id = spot_row.lot_id and s.retired_at is null
+      and lower(s.name) = any (array(select lower(n) from unnest(v_names) n))
+    order by s.id
+    limit 1;
+    if found then
+        perform parking_private.refuse('name-taken', format('There is already a spot called %s here.', v_taken));
+    end if;
+    insert into parking.spots (tenant_id, lot_id, row_id, name, type, length_cm, width_cm, position)
+    select spot_row.tenant_id, spot_row.lot_id, spot_row.id, n.name, lay_spots.type, lay_spots.length_cm, lay_spots.width_cm, n.number
+    from unnest(v_names) with ordinality n(name, number)
+    order by n.number;
+end
+$$;
+
+comment on function parking_private.lay_spots(parking.rows, integer, text, text, integer, integer) is
+    'Fill a new row with spots, called by a prefix and a number of two digits or more.';
+
+
+create function parking_private.lay_row(
+    floor  parking.floors,
+    name   text,
+    prefix text default null
+)
+    returns parking.rows
+    language plpgsql
+    volatile
+as $$
+declare
+    v_row parking.rows;
+begin
+    perform parking_private.require_name('row', floor.id, lay_row.name);
+    if prefix !~ '^[^[:cntrl:][:space:]][^[:cntrl:]]{0,99}$' then
+        perform parking_private.refuse('not-a-name', 'The names of spots cannot begin like this.');
+    end if;
+    insert into parking.rows as r (tenant_id, lot_id, floor_id, name, position)
+    select floor.tenant_id, floor.lot_id, floor.id, lay_row.name, coalesce(max(o.position), 0) + 1
+    from parking.rows o
+    where o.tenant_id = floor.tenant_id and o.floor_id = floor.id
+    returning r.* into v_row;
+    return v_row;
+end
+$$;
+
+comment on function parking_private.lay_row(parking.floors, text, text) is 'A new row, behind the others of its floor, after a look at what its spots are to be called.';
+
+
+create function parking_private.lay_floor(
+    lot  parking.lots,
+    name text
+)
+    returns parking.floors
+    language plpgsql
+    volatile
+as $$
+declare
+    v_floor parking.floors;
+begin
+    perform parking_private.require_name('floor', lot.id, lay_floor.name);
+    insert into parking.floors as f (tenant_id, lot_id, name, position)
+    select lot.tenant_id, lot.id, lay_floor.name, coalesce(max(o.position), 0) + 1
+    from parking.floors o
+    where o.tenant_id = lot.tenant_id and o.lot_id = lot.id
+    returning f.* into v_floor;
+    return v_floor;
+end
+$$;
+
+comment on function parking_private.lay_floor(parking.lots, text) is 'A new floor, above the others of its lot.';
+
+
+create function parking_private.row_letters(number bigint)
+    returns text
+    language sql
+    immutable
+    return case when number > 26 then chr(64 + ((number - 1) / 26)::integer) else '' end || chr(65 + ((number - 1) % 26)::integer);
+
+comment on function parking_private.row_letters(bigint) is 'What the first 702 rows of a floor are called: A to Z, AA to ZZ.';
+
+
+create function parking_private.read_layout_member(
+    item text,
+    part jsonb,
+    most integer
+)
+    returns integer
+    language plpgsql
+    stable
+as $$
+begin
+    if part is not null and (jsonb_typeof(part) <> 'number' or part::numeric not between 0 and most or part::numeric <> trunc(part::numeric)) then
+        perform parking_private.refuse('not-a-layout', format('%s must be a whole number up to %s.', item, most));
+    end if;
+    return part::integer;
+end
+$$;
+
+comment on function parking_private.read_layout_member(text, jsonb, integer) is 'A number in a layout; null where it is missing.';
+
+
+create function parking_private.require_layout_item(
+    item  jsonb,
+    known text[]
+)
+    returns void
+    language plpgsql
+    stable
+as $$
+declare
+    v_other text;
+begin
+    if jsonb_typeof(item) is distinct from 'object' then
+        perform parking_private.refuse('not-a-layout', format('Each of the layout''s floors and rows is an object with some of: %s.', array_to_string(known, ', ')));
+    end if;
+    select m.key into v_other
+    from jsonb_each(item) m
+    where m.key <> all (known) or m.key in ('name', 'prefix', 'type') and jsonb_typeof(m.value) <> 'string'
+    limit 1;
+    if found then
+        perform parking_private.refuse('not-a-layout', format('%s is not a text, or not one of: %s.', v_other, array_to_string(known, ', ')));
+    end if;
+end
+$$;
+
+comment on function parking_private.require_layout_item(jsonb, text[]) is 'Refuse what is no floor or row of a layout, and members that nobody would read.';
+
+
+create function parking_private.lay_rows(
+    floor  parking.floors,
+    layout jsonb
+)
+    returns void
+    language plpgsql
+    volatile
+as $$
+declare
+    v_item   jsonb;
+    v_number bigint;
+    v_name   text;
+    v_row    parking.rows;
+begin
+    for v_item, v_number in select r.item, r.number from jsonb_array_elements(layout) with ordinality r(item, number) loop
+        perform parking_private.require_layout_item(v_item, '{name,spots,prefix,type,length_cm,width_cm}');
+        v_name := coalesce(v_item ->> 'name', parking_private.row_letters(v_number));
+        v_row := parking_private.lay_row(floor, v_name, v_item ->> 'prefix');
+        perform parking_private.lay_spots(v_row, coalesce(parking_private.read_layout_member('spots', v_item -> 'spots', 1000), 0),
+            coalesce(v_item ->> 'prefix', format('%s-%s-', floor.position, v_name)), coalesce(v_item ->> 'type', 'regular'),
+            parking_private.read_layout_member('length_cm', v_item -> 'length_cm', 3000),
+            parking_private.read_layout_member('width_cm', v_item -> 'width_cm', 1000));
+    end loop;
+end
+$$;
+
+comment on function parking_private.lay_rows(parking.floors, jsonb) is 'Fill a new floor with the rows of a layout and their spots.';
+
+
+create function parking_private.lay_out(
+    lot    parking.lots,
+    layout jsonb
+)
+    returns void
+    language plpgsql
+    volatile
+as $$
+declare
+    v_item  jsonb;
+    v_rows  jsonb;
+    v_floor parking.floors;
+begin
+    if jsonb_typeof(layout) is distinct from 'array' or jsonb_array_length(layout) > 100 then
+        perform parking_private.refuse('not-a-layout', 'A layout is a list of up to 100 floors.');
+    end if;
+    for v_item in select f.item from jsonb_array_elements(layout) f(item) loop
+        perform parking_private.require_layout_item(v_item, '{name,rows,spots,type,length_cm,width_cm}');
+        v_floor := parking_private.lay_floor(lot, coalesce(v_item ->> 'name', (
+            select 'Floor ' || coalesce(max(f.position), 0) + 1 from parking.floors f where f.tenant_id = lot.tenant_id and f.lot_id = lot.id)));
+        v_rows := v_item -> 'rows';
+        if jsonb_typeof(v_rows) = 'array' and not v_item ?| '{spots,type,length_cm,width_cm}' then
+            null;  -- each row says for itself what it has
+        else
+            -- So many rows, all alike.
+            v_rows := coalesce((
+                select jsonb_agg(v_item - '{name,rows}'::text[])
+                from generate_series(1, parking_private.read_layout_member('rows', v_rows, 200))), '[]');
+        end if;
+        perform parking_private.lay_rows(v_floor, v_rows);
+    end loop;
+    if (select count(*) > 20000 from parking.spots s where s.tenant_id = lot.tenant_id and s.lot_id = lot.id and s.retired_at is null) then
+        perform parking_private.refuse('not-a-layout', 'A lot has 20000 spots at most.');
+    end if;
+end
+$$;
+
+comment on function parking_private.lay_out(parking.lots, jsonb) is 'Build the floors of a layout on a lot, above those that it has.';
+
+
+create function parking_private.retire_spots(
+    lot   parking.lots,
+    spots bigint[]
+)
+    returns timestamptz
+    language plpgsql
+    volatile
+as $$
+declare
+    v_now  timestamptz;
+    v_live record;
+begin
+    perform from parking.spots s
+    where s.tenant_id = lot.tenant_id and s.id = any (spots)
+    order by s.id
+    for update;
+
+    v_now := parking.clock();
+    select count(*) as number, max(r.ends) as ends into v_live
+    from parking.reservations r
+    where r.tenant_id = lot.tenant_id and r.lot_id = lot.id and r.spot_id = any (spots)
+      and r.status = 'active' and r.starts > v_now - interval '168 hours' and r.ends > v_now;
+    if v_live.number > 0 then
+        perform parking_private.refuse('bookings-ahead', format('Live bookings: %s, the last one until %s.',
+            v_live.number, parking_private.local_time(v_live.ends, lot.time_zone)));
+    end if;
+    update parking.spots s
+    set retired_at = v_now
+    where s.tenant_id = lot.tenant_id and s.id = any (spots);
+    return v_now;
+end
+$$;
+
+comment on function parking_private.retire_spots(parking.lots, bigint[]) is
+    'Retire spots of a lot that is held, all or, while live bookings lie ahead, none of them; returns since when they are.';
+
+commit;
