@@ -23,7 +23,10 @@ from typing import Any
 RETRY_SECONDS = 1.0
 PATIENCE = 60.0
 AT_A_TIME = 1 << 18
-TEXT, CLOSE = 1, 8
+TEXT, CLOSE, PING = 1, 8, 9
+# A pong from a client is masked (RFC 6455, 5.3), here by zeros.
+PONG = b"\x8a"
+MASKED = 128
 SHORT, MEDIUM = 126, 127
 STDIN = 0
 
@@ -166,6 +169,9 @@ class Crowd:
             if kind == CLOSE:
                 self.leave(client)
                 return
+            if kind == PING:
+                with suppress(OSError):
+                    client.socket.send(PONG + bytes([MASKED | length]) + bytes(4) + data[body:start])
             if kind == TEXT:
                 self.take(client, data[body:start], now)
         client.rest = data[start:]
