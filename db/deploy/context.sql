@@ -64,21 +64,29 @@ create function parking.problems()
 begin atomic
     values
         ('unknown-actor',          401, 'Nobody is signed in',                 'Sign in again.'),
+        ('session-over',           401, 'The session is over',                 'Sign in again.'),
         ('wrong-credentials',      401, 'Wrong e-mail or password',            'Check both and try again.'),
         ('not-permitted',          403, 'Not permitted',                       'Ask whoever administers your account for the role that may do this.'),
         ('not-your-reservation',   403, 'Another driver''s reservation',       'Only the driver who booked can see or end a reservation.'),
+        ('wrong-password',         403, 'Wrong password',                      'Give your present password.'),
         ('unknown-function',       404, 'No such function',                    'select * from parking.help() lists them all.'),
+        ('unknown-limit',          404, 'No such limit',                       'select * from parking.list_limits() names them all.'),
         ('unknown-lot',            404, 'No such lot',                         'Check the lot''s number.'),
         ('unknown-person',         404, 'No such person',                      'Check the e-mail and the tenant.'),
         ('unknown-reservation',    404, 'No such reservation',                 'Check the reservation''s number.'),
         ('unknown-spot',           404, 'No such spot',                        'Choose a spot from the list of spots.'),
+        ('unknown-tenant',         404, 'No such tenant',                      'Check the tenant.'),
         ('reservation-not-active', 409, 'The reservation has already ended',   'Nothing is left to do; book again if you need the spot.'),
         ('spot-taken',             409, 'The spot is taken',                   'Choose another spot or another time.'),
         ('cursor-too-old',         410, 'The cursor is too old',               'Read everything anew, and go on from there.'),
         ('day-out-of-range',       422, 'A day beyond the calendar',           'Choose a day between the years 2000 and 2199.'),
         ('not-a-cursor',           422, 'Not a cursor',                        'Give a cursor exactly as it was given to you.'),
+        ('not-a-lifetime',         422, 'Not a lifetime',                      'Give hours, minutes and seconds within the limits.'),
+        ('not-a-limit',            422, 'Not a limit',                         'Give at least one attempt, and one second to 24 hours.'),
+        ('not-a-name',             422, 'Not a name',                          'Give a name of 1 to 200 characters.'),
         ('not-a-number-of-rows',   422, 'Not a number of rows',                'Give a number from 1 to 100000.'),
         ('not-a-retention',        422, 'Not a retention',                     'Give one month or more, and then detach or drop.'),
+        ('not-an-email',           422, 'Not an e-mail',                       'Give an address like name@example.com.'),
         ('password-too-long',      422, 'The password is too long',            'Choose one of 8 to 72 bytes.'),
         ('password-too-weak',      422, 'The password is too weak',            'Choose one of 8 to 72 bytes that is not the e-mail.'),
         ('period-backwards',       422, 'The period ends before it starts',    'Give an end that lies after the start.'),
@@ -86,7 +94,8 @@ begin atomic
         ('period-over',            422, 'The period is over',                  'Choose a period whose end lies in the future.'),
         ('period-too-early',       422, 'The period starts too far back',      'Start now or later.'),
         ('period-too-far',         422, 'The period lies too far ahead',       'Choose an earlier day.'),
-        ('period-too-long',        422, 'The period is too long',              'Book a shorter period.');
+        ('period-too-long',        422, 'The period is too long',              'Book a shorter period.'),
+        ('too-many-attempts',      429, 'Too many attempts',                   'Wait as long as Retry-After says, and try again.');
 end;
 
 comment on function parking.problems() is

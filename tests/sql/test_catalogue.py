@@ -64,9 +64,13 @@ PLATFORM = {
     "parking_private.all_tenants()",
     "parking_private.find_tenant_of_lot(bigint,text)",
     "parking_private.find_tenant_of_person(bigint)",
+    "parking_private.find_tenant_of_session(uuid)",
+    "parking_private.find_tenant_of_token(bytea)",
     "parking_private.readable_tenants(name)",
     "parking_private.tenant_of(text)",
+    "parking.ended_sessions(uuid[])",
     "parking.events_after(text,bigint,pg_snapshot,integer)",
+    "parking.session(uuid,inet)",
 }
 
 
@@ -93,16 +97,25 @@ async def test_who_runs_a_function_and_with_what_search_path(connect: Connect) -
 SERVICE = {
     "board",
     "book",
+    "change_password",
     "clock",
     "complete",
+    "ended_sessions",
     "events_after",
     "event_cursor",
     "find_lot",
     "free_spots",
     "find_reservation",
     "list_spots",
+    "my_account",
     "problems",
+    "refresh",
+    "register",
+    "session",
+    "session_of",
     "sign_in",
+    "sign_out",
+    "sign_out_everywhere",
     "stats",
     "watch",
 }
@@ -153,12 +166,15 @@ async def test_nobody_touches_a_table(connect: Connect) -> None:
 
 # Tables that say the same for every tenant, or nothing about any.
 GLOBAL = {
+    "parking_private.attempts",
     "parking_private.clock_shift",
     "parking_private.event_log",
+    "parking_private.limits",
     "parking_private.permissions",
     "parking_private.reporters",
     "parking_private.role_permissions",
     "parking_private.roles",
+    "parking_private.session_rules",
 }
 POLICIES = {
     ("entered_tenant", "{parking_owner}", "ALL", "({} = ( SELECT parking_private.current_tenant() AS current_tenant))"),
@@ -255,7 +271,7 @@ async def test_the_manual_names_the_problems_that_a_function_raises(connect: Con
         if function["schema"] == "parking":
             assert [slug for slug in slugs if slug not in function["comment"]] == [], function["signature"]
     assert used <= known
-    assert known - used == {"wrong-credentials"}, "sign_in returns this one as an outcome"
+    assert known - used == {"too-many-attempts", "wrong-credentials", "wrong-password"}, "these are returned as an outcome"
 
 
 def example_of(comment: str) -> list[tuple[str, str]]:
