@@ -11,14 +11,13 @@ import pytest
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
 
-from service.auth import Tokens
 from service.database import Database
 from service.feed import Board, Feed
 from service.pages import Lot
 from service.settings import Settings
 from tests.conftest import Connect
 from tests.feed.test_events import LIMIT, listener_pid, silent
-from tests.support import Service
+from tests.support import Service, issue_token
 from tests.support.sql import BOOK, COMPLETE, DRIVER_1, DRIVER_2, one_row
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -36,7 +35,7 @@ async def watching(
     service: Service, person: int | None = None, day: date = DAY, **headers: str
 ) -> AsyncIterator[ClientConnection]:
     if person is not None:
-        token = Tokens(service.secret, 3600).issue(person, f"driver{person}@parking.com")
+        token = issue_token(service, person)
         headers["Cookie"] = f"session={token}"
     async with connect(f"{service.ws_url}/ws/board?lot=1&date={day}", additional_headers=headers, proxy=None) as socket:
         yield socket
@@ -163,7 +162,7 @@ async def test_a_token_that_is_worth_nothing_makes_a_stranger(module_service: Se
 
 
 async def test_a_socket_ends_with_its_session(module_service: Service) -> None:
-    token = Tokens(module_service.secret, 1).issue(DRIVER_1, "driver1@parking.com")
+    token = issue_token(module_service, DRIVER_1, seconds=1)
     async with watching(module_service, Cookie=f"session={token}") as socket:
         assert len(await cells(socket)) == 15
         with pytest.raises(websockets.exceptions.ConnectionClosed):

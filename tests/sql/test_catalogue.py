@@ -271,7 +271,9 @@ async def test_the_manual_names_the_problems_that_a_function_raises(connect: Con
         if function["schema"] == "parking":
             assert [slug for slug in slugs if slug not in function["comment"]] == [], function["signature"]
     assert used <= known
-    assert known - used == {"too-many-attempts", "wrong-credentials", "wrong-password"}, "these are returned as an outcome"
+    assert known - used == {"too-many-attempts", "wrong-credentials", "wrong-password"}, (
+        "these are returned as an outcome"
+    )
 
 
 def example_of(comment: str) -> list[tuple[str, str]]:
