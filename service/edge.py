@@ -70,14 +70,6 @@ class StrictJson(AbstractDTO[T]):
         return decode(value, self.model_type)
 
 
-class StrictJsonOrNothing(StrictJson[T]):
-    """The same for a body that may be left out."""
-
-    def decode_bytes(self, value: bytes) -> T:
-        """The body as the model, or the model without anything; problems as above."""
-        return super().decode_bytes(value) if value else self.model_type()
-
-
 def require_json(request: Request[Any, Any, Any]) -> None:
     """Refuse a body that does not say that it is JSON."""
     if request.content_type[0].lower() != "application/json":

@@ -23,11 +23,12 @@ from service.auth import (
     refresh_cookie,
     require_own_page,
     require_token,
+    send_later,
     session,
     session_cookies,
 )
 from service.database import Database
-from service.edge import StrictJson, StrictJsonOrNothing
+from service.edge import StrictJson
 from service.openapi import problems
 from service.problems import expect
 from service.settings import Settings
@@ -55,10 +56,13 @@ class Registration(Struct, forbid_unknown_fields=True):
     tenant: Tenant | None = None
 
 
-class Refreshing(Struct, forbid_unknown_fields=True):
+class Refreshing(Struct, forbid_unknown_fields=True, frozen=True):
     """Without `refresh_token`, that of the page's cookie."""
 
     refresh_token: RefreshToken | None = None
+
+
+NOTHING = Refreshing()
 
 
 class NewPassword(Struct, forbid_unknown_fields=True):
@@ -103,7 +107,7 @@ AuthenticatedRequest = Request[Identity, Any, Any]
 
 @post(
     "/register",
-    status_code=202,
+    status_code=204,
     dto=StrictJson[Registration],
     return_dto=None,
     responses=problems(400, 404, 413, 415, 422, 429),
@@ -163,18 +167,18 @@ async def sign_in(
 @post(
     "/refresh",
     status_code=200,
-    dto=StrictJsonOrNothing[Refreshing],
+    dto=StrictJson[Refreshing],
     return_dto=None,
     responses=problems(400, 401, 403, 413, 415, 422),
     tags=["sessions"],
     summary="Refresh",
 )
 async def refresh(
-    data: JSONBody[Refreshing],
     request: AnyRequest,
     database: NamedDependency[Database],
     tokens: NamedDependency[Tokens],
     settings: NamedDependency[Settings],
+    data: JSONBody[Refreshing] = NOTHING,
 ) -> Response[Token]:
     """The next access token and the next refresh token. Both say what the person is and may do by now. A refresh token
     that has been exchanged more than some seconds ago ends its session: two have it."""
@@ -194,7 +198,7 @@ async def refresh(
 @post(
     "/logout",
     status_code=204,
-    dto=StrictJsonOrNothing[Refreshing],
+    dto=StrictJson[Refreshing],
     return_dto=None,
     responses=problems(400, 401, 403, 413, 415, 422),
     security=[{"Bearer": []}],
@@ -202,8 +206,8 @@ async def refresh(
     summary="Sign out",
 )
 async def sign_out(
-    data: JSONBody[Refreshing], request: AnyRequest, database: NamedDependency[Database]
-) -> Response[None]:
+    request: AnyRequest, database: NamedDependency[Database], data: JSONBody[Refreshing] = NOTHING
+) -> None:
     """End the session of the refresh token, or else of the token, if it is not over already."""
     cookie, identity = None, None
     if data.refresh_token is None:
@@ -217,7 +221,7 @@ async def sign_out(
         data.refresh_token or cookie,
         address_of(request),
     )
-    return Response(None, cookies=no_session_cookies() if SESSION_COOKIE in request.cookies or cookie else [])
+    _forget_cookies(request)
 
 
 @post(
@@ -229,14 +233,14 @@ async def sign_out(
     tags=["sessions"],
     summary="Sign out everywhere",
 )
-async def sign_out_everywhere(request: AuthenticatedRequest, database: NamedDependency[Database]) -> Response[None]:
+async def sign_out_everywhere(request: AuthenticatedRequest, database: NamedDependency[Database]) -> None:
     """End all of one's sessions, this one too."""
     await database.row(
         "select parking.sign_out_everywhere(s.actor) from parking.session($1, $2) s",
         request.user.session,
         address_of(request),
     )
-    return Response(None, cookies=no_session_cookies() if SESSION_COOKIE in request.cookies else [])
+    _forget_cookies(request)
 
 
 @get(
@@ -295,3 +299,8 @@ def _cookies_refresh_token(request: AnyRequest) -> str | None:
     if (token := refresh_cookie(request)) is not None:
         require_own_page(request)
     return token
+
+
+def _forget_cookies(request: AnyRequest) -> None:
+    if SESSION_COOKIE in request.cookies:
+        send_later(request, no_session_cookies())

@@ -72,7 +72,7 @@ async def test_errors_are_declared_as_problems(document: dict[str, Any]) -> None
         assert {"400", "413", "415"} <= responses.keys() or "requestBody" not in operation
         for status, response in responses.items():
             media = "application/json" if status.startswith("2") else "application/problem+json"
-            assert list(response["content"]) == [media]
+            assert list(response.get("content", {})) == ([] if status == "204" else [media])
 
 
 async def test_every_link_in_the_document_leads_somewhere(document: dict[str, Any]) -> None:
@@ -134,4 +134,4 @@ async def test_every_operation_on_sessions_answers_as_it_is_described(client: ht
             assert set(described["required"]) <= answer.json().keys() <= described["properties"].keys()
             given |= answer.json()
         else:
-            assert answer.status_code in {202, 204}
+            assert answer.status_code == 204
