@@ -36,8 +36,11 @@ def problems(*statuses: int) -> dict[int, ResponseSpec]:
 
 
 def operation_id(handler: HTTPRouteHandler, _: Method, path: list[str | PathParameterDefinition]) -> str:
-    """The handler's name, marked when it answers under /api."""
-    return f"api_{handler.handler_name}" if path[:1] == ["api"] else handler.handler_name
+    """The handler's name, marked when it answers under /api or /api/auth."""
+    for prefix in (["api", "auth"], ["api"]):
+        if path[: len(prefix)] == prefix:
+            return f"{prefix[-1]}_{handler.handler_name}"
+    return handler.handler_name
 
 
 config = OpenAPIConfig(
@@ -48,7 +51,7 @@ config = OpenAPIConfig(
         security_schemes={"Bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")},
     ),
     tags=[
-        Tag("sessions", "Sign in for a token."),
+        Tag("sessions", "Register, sign in for a token, refresh it, sign out; one's own account."),
         Tag("spots", "What is free, now and on a day."),
         Tag("lots", "What a lot consists of, and its board."),
         Tag("reservations", "Book, look up and complete."),

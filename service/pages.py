@@ -21,7 +21,7 @@ from asyncpg import PostgresError, Record
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Request, Response, Router, get, post
 from litestar.datastructures import CacheControlHeader, Cookie
-from litestar.di import NamedDependency
+from litestar.di import NamedDependency, Provide
 from litestar.enums import RequestEncodingType
 from litestar.exceptions import PermissionDeniedException
 from litestar.params import Body, FromPath, QueryParameter
@@ -31,10 +31,19 @@ from litestar.static_files import create_static_files_router
 from litestar.template import TemplateConfig
 from msgspec import Meta, Struct, field
 
-from service.auth import SESSION_COOKIE, Tokens, session
+from service.auth import (
+    Identity,
+    Tokens,
+    address_of,
+    no_session_cookies,
+    refresh_cookie,
+    send_later,
+    session,
+    session_cookies,
+)
 from service.database import Database
 from service.edge import require_plain_query
-from service.problems import TRANSPORT, Problem, expect, to_problem
+from service.problems import SESSION_OVER, TRANSPORT, Problem, expect, to_problem
 from service.settings import Settings
 
 AnyRequest = Request[Any, Any, Any]
@@ -42,6 +51,11 @@ AnyResponse = Response[Any]
 
 ASSETS = Path(__file__).parent.parent / "static"
 FLASH_COOKIE = "flash"
+ACCOUNT = "/account"
+REGISTERED = (
+    "Sign in with the password that you have chosen. If this e-mail had an account already, that one is as it was, "
+    "its password too."
+)
 
 
 def _digest(folder: Path) -> str:
@@ -216,24 +230,62 @@ class SigningIn(_Form, kw_only=True):
     next: str = "/"
 
 
+class Registering(_Form, kw_only=True):
+    email: str
+    display_name: str = field(name="name")
+    password: str
+    next: str = "/"
+
+
 class SigningOut(_Form, kw_only=True):
     next: str = "/"
 
 
+class ChangingPassword(_Form, kw_only=True):
+    old_password: str
+    new_password: str
+
+
+class SigningOutEverywhere(_Form):
+    """Nothing but the token."""
+
+
 Lots = Annotated[int | None, QueryParameter(name="lot", ge=1, le=2**63 - 1)]
+Target = Annotated[str, QueryParameter(name="next")]
+Caller = NamedDependency[Identity | None]
 Days = Annotated[date | None, QueryParameter(name="date")]
 
 
+async def find_caller(
+    request: AnyRequest,
+    database: NamedDependency[Database],
+    tokens: NamedDependency[Tokens],
+    settings: NamedDependency[Settings],
+) -> Identity | None:
+    """Who is signed in in this browser. When the access token has lapsed, the refresh token is exchanged first."""
+    if (identity := session(request)) is not None or (token := refresh_cookie(request)) is None:
+        return identity
+    row = await database.row("select r.* from parking.refresh($1, $2) r", token, address_of(request))
+    if row["outcome"] != "refreshed":
+        send_later(request, no_session_cookies())
+        return None
+    cookies = session_cookies(row, tokens, settings)
+    send_later(request, cookies)
+    request.scope["user"] = tokens.read(str(cookies[0].value))
+    return session(request)
+
+
 @get("/")
-async def show_board(
+async def show_board(  # noqa: PLR0917 (Litestar gives them by name)
     request: AnyRequest,
     database: NamedDependency[Database],
     settings: NamedDependency[Settings],
+    caller: Caller,
     day: Days = None,
     lot: Lots = None,
 ) -> AnyResponse:
     """The board of a lot and a day, today in the configured lot unless told otherwise."""
-    response = await _board(request, database, settings, Place(day, lot))
+    response = await _board(request, database, settings, caller, Place(day, lot))
     if FLASH_COOKIE in request.cookies:
         response.delete_cookie(FLASH_COOKIE)
     return response
@@ -244,23 +296,27 @@ async def book(
     request: AnyRequest,
     database: NamedDependency[Database],
     settings: NamedDependency[Settings],
+    caller: Caller,
     data: Annotated[Booking, Body(media_type=RequestEncodingType.URL_ENCODED)],
 ) -> AnyResponse:
     """Book the spot and the period of the cell that was pressed."""
-    if (identity := session(request)) is None:
-        return _sign_in_first(request, data.place)
+    if caller is None:
+        return _sign_in_first(request, data.place.url())
     spot, starts, ends = (int(part) for part in data.cell.split("-"))
     try:
         booking = await database.row(
-            "select b.spot_id from parking.book($1, $2, $3, $4) b",
-            identity.person,
+            """
+            select b.spot_id from parking.session($1, $2) s cross join lateral parking.book(s.actor, $3, $4, $5) b
+            """,
+            caller.session,
+            address_of(request),
             spot,
             datetime.fromtimestamp(starts, UTC),
             datetime.fromtimestamp(ends, UTC),
             lane=("spot", spot),
         )
     except (PostgresError, Problem) as refusal:
-        return await _refused(request, database, settings, data.place, refusal)
+        return await _refused(request, database, settings, caller, data.place, refusal)
     return _done(settings, data.place, f"booked.{booking['spot_id']}.{starts}")
 
 
@@ -269,29 +325,38 @@ async def complete(
     request: AnyRequest,
     database: NamedDependency[Database],
     settings: NamedDependency[Settings],
+    caller: Caller,
     data: Annotated[Completing, Body(media_type=RequestEncodingType.URL_ENCODED)],
 ) -> AnyResponse:
     """End one's own reservation."""
-    if (identity := session(request)) is None:
-        return _sign_in_first(request, data.place)
+    if caller is None:
+        return _sign_in_first(request, data.place.url())
     try:
         booking = await database.row(
-            "select b.spot_id from parking.complete($1, $2) b",
-            identity.person,
+            "select b.spot_id from parking.session($1, $2) s cross join lateral parking.complete(s.actor, $3) b",
+            caller.session,
+            address_of(request),
             data.reservation,
             lane=("reservation", data.reservation),
         )
     except (PostgresError, Problem) as refusal:
-        return await _refused(request, database, settings, data.place, refusal)
+        return await _refused(request, database, settings, caller, data.place, refusal)
     return _done(settings, data.place, f"ended.{booking['spot_id']}")
 
 
 @get("/sign-in")
-async def ask_to_sign_in(request: AnyRequest, target: Annotated[str, QueryParameter(name="next")] = "/") -> AnyResponse:
+async def ask_to_sign_in(request: AnyRequest, caller: Caller, target: Target = "/") -> AnyResponse:
     """The form; whoever is signed in already goes on at once."""
-    if session(request) is not None:
+    if caller is not None:
         return Redirect(local(target), status_code=303)
-    return _page(request, "sign_in.html", email="", next=local(target), message=None)
+    message = {
+        "over": Message.of(Problem.of(SESSION_OVER), "/"),
+        "registered": Message("done", "Registered", REGISTERED, "/"),
+    }.get(request.cookies.get(FLASH_COOKIE, ""))
+    response = _page(request, "sign_in.html", email="", next=local(target), message=message)
+    if message is not None:
+        response.delete_cookie(FLASH_COOKIE)
+    return response
 
 
 @post("/sign-in")
@@ -304,38 +369,141 @@ async def sign_in(
 ) -> AnyResponse:
     """Check e-mail and password, and go back to where one was."""
     target = local(data.next)
-    who = await database.row(
-        "select s.outcome, s.person_id, s.driver from parking.sign_in($1, $2, $3) s",
+    row = await database.row(
+        "select i.* from parking.sign_in($1, $2, $3, $4, $5) i",
         data.email,
         data.password,
         settings.tenant,
+        address_of(request),
+        request.headers.get("user-agent"),
         pool="sign_in",
     )
     try:
-        expect(who["outcome"], "signed-in")
+        expect(row, "signed-in")
     except Problem as problem:
         message = Message.of(problem, target)
-        return _page(request, "sign_in.html", problem.status, email=data.email, next=target, message=message)
-    response = Redirect(target, status_code=303)
-    response.set_cookie(
-        Cookie(
-            SESSION_COOKIE,
-            value=tokens.issue(who["person_id"], who["driver"]),
-            max_age=tokens.seconds,
-            secure=settings.secure_cookies,
-            httponly=True,
-            samesite="lax",
+        return _refusal_page(request, "sign_in.html", problem, email=data.email, next=target, message=message)
+    return Redirect(target, status_code=303, cookies=session_cookies(row, tokens, settings))
+
+
+@get("/register")
+async def ask_to_register(request: AnyRequest, caller: Caller, target: Target = "/") -> AnyResponse:
+    """The form; whoever is signed in already goes on at once."""
+    if caller is not None:
+        return Redirect(local(target), status_code=303)
+    return _page(request, "register.html", email="", display_name="", next=local(target), message=None)
+
+
+@post("/register")
+async def register(
+    request: AnyRequest,
+    database: NamedDependency[Database],
+    settings: NamedDependency[Settings],
+    data: Annotated[Registering, Body(media_type=RequestEncodingType.URL_ENCODED)],
+) -> AnyResponse:
+    """Open an account, and go on to sign in with it."""
+    target = local(data.next)
+    try:
+        row = await database.row(
+            "select r.outcome, r.retry_after from parking.register($1, $2, $3, $4, $5) r",
+            data.email,
+            data.password,
+            data.display_name,
+            settings.tenant,
+            address_of(request),
+            pool="sign_in",
         )
-    )
-    return response
+        expect(row, "registered")
+    except (PostgresError, Problem) as refusal:
+        problem = to_problem(refusal)
+        given = {"email": data.email, "display_name": data.display_name, "next": target}
+        return _refusal_page(request, "register.html", problem, message=Message.of(problem, target), **given)
+    return _flashing(settings, "/sign-in?" + urlencode({"next": target}), "registered")
 
 
 @post("/sign-out")
-async def sign_out(data: Annotated[SigningOut, Body(media_type=RequestEncodingType.URL_ENCODED)]) -> AnyResponse:
-    """Forget who it was in this browser."""
-    response = Redirect(local(data.next), status_code=303)
-    response.delete_cookie(SESSION_COOKIE)
+async def sign_out(
+    request: AnyRequest,
+    database: NamedDependency[Database],
+    data: Annotated[SigningOut, Body(media_type=RequestEncodingType.URL_ENCODED)],
+) -> AnyResponse:
+    """End this browser's session."""
+    identity = session(request)
+    await database.row(
+        "select parking.sign_out(coalesce($1, parking.session_of($2))) from parking.session(null, $3)",
+        identity and identity.session,
+        refresh_cookie(request),
+        address_of(request),
+    )
+    return Redirect(local(data.next), status_code=303, cookies=no_session_cookies())
+
+
+@get("/account")
+async def show_account(request: AnyRequest, database: NamedDependency[Database], caller: Caller) -> AnyResponse:
+    """Who one is here, and what one may change about it."""
+    if caller is None:
+        return _sign_in_first(request, ACCOUNT)
+    message = None
+    if request.cookies.get(FLASH_COOKIE) == "password":
+        message = Message(
+            "done", "Changed", "Your password is the new one. Other browsers have been signed out.", ACCOUNT
+        )
+    response = await _account(request, database, caller, message)
+    if message is not None:
+        response.delete_cookie(FLASH_COOKIE)
     return response
+
+
+@post("/account/password")
+async def change_password(
+    request: AnyRequest,
+    database: NamedDependency[Database],
+    settings: NamedDependency[Settings],
+    caller: Caller,
+    data: Annotated[ChangingPassword, Body(media_type=RequestEncodingType.URL_ENCODED)],
+) -> AnyResponse:
+    """Change one's own password."""
+    if caller is None:
+        return _sign_in_first(request, ACCOUNT)
+    try:
+        row = await database.row(
+            """
+            select c.outcome, c.retry_after
+            from parking.session($1, $2) s
+            cross join lateral parking.change_password(s.actor, $3, $4, keep => $1) c
+            """,
+            caller.session,
+            address_of(request),
+            data.old_password,
+            data.new_password,
+            pool="sign_in",
+        )
+        expect(row, "changed")
+    except (PostgresError, Problem) as refusal:
+        problem = to_problem(refusal)
+        if problem.status == HTTPStatus.UNAUTHORIZED:
+            raise
+        response = await _account(request, database, caller, Message.of(problem, ACCOUNT), problem.status)
+        response.headers.update(problem.headers)
+        return response
+    return _flashing(settings, ACCOUNT, "password")
+
+
+@post("/sign-out-everywhere")
+async def sign_out_everywhere(
+    request: AnyRequest,
+    database: NamedDependency[Database],
+    caller: Caller,
+    data: Annotated[SigningOutEverywhere, Body(media_type=RequestEncodingType.URL_ENCODED)],
+) -> AnyResponse:
+    """End all of one's sessions, this one too."""
+    if caller is not None:
+        await database.row(
+            "select parking.sign_out_everywhere(s.actor) from parking.session($1, $2) s",
+            caller.session,
+            address_of(request),
+        )
+    return Redirect("/", status_code=303, cookies=no_session_cookies())
 
 
 @get("/problems/{slug:str}")
@@ -356,6 +524,9 @@ async def explain_problem(request: AnyRequest, database: NamedDependency[Databas
 def answer_in_words(request: AnyRequest, exc: Exception) -> AnyResponse:
     """The exception handler of the pages: a page, or for htmx a message that leaves the board where it is."""
     problem = to_problem(exc)
+    if problem.slug == SESSION_OVER:
+        here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return _sign_in_again(request, here if request.method == "GET" else "/")
     if request.headers.get("HX-Request"):
         response: AnyResponse = Template(
             "messages.html",
@@ -374,7 +545,21 @@ def answer_in_words(request: AnyRequest, exc: Exception) -> AnyResponse:
 
 router = Router(
     path="/",
-    route_handlers=[show_board, book, complete, ask_to_sign_in, sign_in, sign_out, explain_problem],
+    route_handlers=[
+        show_board,
+        book,
+        complete,
+        ask_to_sign_in,
+        sign_in,
+        ask_to_register,
+        register,
+        sign_out,
+        show_account,
+        change_password,
+        sign_out_everywhere,
+        explain_problem,
+    ],
+    dependencies={"caller": Provide(find_caller)},
     before_request=require_plain_query,
     exception_handlers={Exception: answer_in_words},
     include_in_schema=False,
@@ -394,27 +579,47 @@ def _page(
     return Template(name, context=who | context, status_code=status)
 
 
-async def _board(
+def _refusal_page(request: AnyRequest, name: str, problem: Problem, **context: Any) -> AnyResponse:  # noqa: ANN401
+    """The form once more, with what is wrong."""
+    response = _page(request, name, problem.status, **context)
+    response.headers.update(problem.headers)
+    return response
+
+
+async def _account(
+    request: AnyRequest, database: Database, caller: Identity, message: Message | None, status: int = 200
+) -> AnyResponse:
+    account = await database.row(
+        "select a.* from parking.session($1, $2) s cross join lateral parking.my_account(s.actor) a",
+        caller.session,
+        address_of(request),
+    )
+    return _page(request, "account.html", status, here="/", account=account, message=message)
+
+
+async def _board(  # noqa: PLR0917 (its callers are few, and here)
     request: AnyRequest,
     database: Database,
     settings: Settings,
+    caller: Identity | None,
     place: Place,
     refusal: Problem | None = None,
 ) -> AnyResponse:
-    identity = session(request)
     rows = await database.rows(
         """
         select l.id, l.tenant_slug, l.name, l.address, l.time_zone, l.today,
                coalesce($3, l.today) as day,
                b.spot_id, b.spot, b.type, b.slot, b.starts, b.ends, b.status, b.reservation_id
-        from parking.find_lot($1, $2) l
-        left join parking.board(l.id, $3, $4) with ordinality b on true
+        from parking.session($4, $5) s
+        cross join lateral parking.find_lot($1, $2, s.actor) l
+        left join lateral parking.board(l.id, $3, s.actor) with ordinality b on true
         order by b.ordinality
         """,
         place.lot or settings.lot,
         settings.tenant,
         place.day,
-        identity and identity.person,
+        caller and caller.session,
+        address_of(request),
     )
     lot, day = Lot.of(rows[0]), rows[0]["day"]
     cells = [Cell.of(row, day, row["reservation_id"]) for row in rows if row["spot_id"] is not None]
@@ -456,27 +661,42 @@ def _flash(request: AnyRequest, cells: Sequence[Cell], dismiss: str) -> Message 
 
 
 def _done(settings: Settings, place: Place, flash: str) -> AnyResponse:
-    response = Redirect(place.url(), status_code=303)
+    return _flashing(settings, place.url(), flash)
+
+
+def _flashing(settings: Settings, target: str, flash: str) -> AnyResponse:
+    """Go there, and say it there once."""
+    response = Redirect(target, status_code=303)
     response.set_cookie(
         Cookie(FLASH_COOKIE, value=flash, max_age=30, secure=settings.secure_cookies, httponly=True, samesite="lax")
     )
     return response
 
 
-async def _refused(
-    request: AnyRequest, database: Database, settings: Settings, place: Place, refusal: PostgresError | Problem
+async def _refused(  # noqa: PLR0917 (its callers are few, and here)
+    request: AnyRequest,
+    database: Database,
+    settings: Settings,
+    caller: Identity,
+    place: Place,
+    refusal: PostgresError | Problem,
 ) -> AnyResponse:
-    """The board as it stands, with the refusal in words; somebody whose account is gone has to sign in anew."""
+    """The board as it stands, with the refusal in words; somebody whose session is over has to sign in anew."""
     problem = to_problem(refusal)
     if problem.status == HTTPStatus.UNAUTHORIZED:
-        response = _sign_in_first(request, place)
-        response.delete_cookie(SESSION_COOKIE)
-        return response
-    return await _board(request, database, settings, place, problem)
+        return _sign_in_again(request, place.url())
+    return await _board(request, database, settings, caller, place, problem)
 
 
-def _sign_in_first(request: AnyRequest, place: Place) -> AnyResponse:
-    address = "/sign-in?" + urlencode({"next": place.url()})
+def _sign_in_again(request: AnyRequest, target: str) -> AnyResponse:
+    """Ask to sign in whoever believed to be, and say why."""
+    response = _sign_in_first(request, target)
+    response.cookies = [*no_session_cookies(), Cookie(FLASH_COOKIE, value="over", max_age=30, httponly=True)]
+    return response
+
+
+def _sign_in_first(request: AnyRequest, target: str) -> AnyResponse:
+    address = "/sign-in?" + urlencode({"next": target})
     if request.headers.get("HX-Request"):
         # fetch() would follow a redirect behind htmx's back and show the form under the board's address.
         return Response("", headers={"HX-Redirect": address}, status_code=200)

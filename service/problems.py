@@ -13,13 +13,14 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
-from asyncpg import InterfaceError, PostgresError
+from asyncpg import InterfaceError, PostgresError, Record
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from msgspec import UNSET, Struct, UnsetType
 
 log = logging.getLogger(__name__)
 
+SESSION_OVER: Final = "session-over"
 PROBLEM_JSON: Final = "application/problem+json"
 RETRY_AFTER_SECONDS: Final = 2
 
@@ -57,6 +58,18 @@ TRANSPORT: Final[Mapping[str, Kind]] = {
         "Wrong e-mail or password",
         "No account has this e-mail and this password.",
         "Check both and try again.",
+    ),
+    SESSION_OVER: Kind(
+        401,
+        "The session is over",
+        "This session has ended.",
+        "Sign in again.",
+    ),
+    "wrong-password": Kind(
+        403,
+        "Wrong password",
+        "This is not the present password.",
+        "Give your present password.",
     ),
     "not-allowed": Kind(
         403,
@@ -99,6 +112,12 @@ TRANSPORT: Final[Mapping[str, Kind]] = {
         "A value cannot be stored",
         "One of the values lies outside of what can be stored, like a date too far away or a character NUL in a text.",
         "Correct the value and send the request again.",
+    ),
+    "too-many-attempts": Kind(
+        429,
+        "Too many attempts",
+        "This has been tried too often.",
+        "Wait as long as Retry-After says, and try again.",
     ),
     "internal-error": Kind(
         500,
@@ -273,13 +292,15 @@ def answer_problem(request: Request[Any, Any, Any], exc: Exception) -> Response[
     )
 
 
-def expect(outcome: str, wanted: str) -> None:
-    """Raise the problem that an outcome column names, unless it names the outcome that is wanted.
+def expect(row: Record, wanted: str) -> None:
+    """Raise the problem that the row's outcome names, unless it names the outcome that is wanted.
 
-    A function whose refusal must leave a trace returns its outcome, because raising it would roll the trace back.
+    A function whose refusal must leave a trace returns its outcome, because raising it would roll the trace back; in
+    how many seconds it may be tried again is in the column retry_after.
     """
-    if outcome != wanted:
-        raise Problem.of(outcome)
+    if row["outcome"] != wanted:
+        seconds = row["retry_after"]
+        raise Problem.of(row["outcome"], headers={} if seconds is None else {"Retry-After": str(seconds)})
 
 
 def _slug_of(sqlstate: str | None) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,13 +32,15 @@ class Settings(Struct, frozen=True, kw_only=True):
     database_url: str
     database_password: str | None = None
     jwt_secret: str
+    jwt_retired_secrets: tuple[str, ...] = ()
     tenant: str = "default"
     lot: int | None = None
-    token_seconds: int = 28_800
+    token_seconds: int = 900
     host: str = "127.0.0.1"
     port: int = 8000
     pool_size: int = 10
     secure_cookies: bool = False
+    trusted_proxies: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Settings(tenant={self.tenant!r}, lot={self.lot}, host={self.host!r}, port={self.port})"
@@ -46,13 +49,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
         """The settings in these variables, or a SettingsError that names every fault at once.
 
-        The database's password and the JWT secret may also lie in files, as container secrets do:
-        PARKING_DATABASE_PASSWORD_FILE, PARKING_JWT_SECRET_FILE.
+        The database's password and the JWT secrets may also lie in files, as container secrets do:
+        PARKING_DATABASE_PASSWORD_FILE, PARKING_JWT_SECRET_FILE, PARKING_JWT_RETIRED_SECRETS_FILE.
         """
         read = _Reader(environ)
         read.required("DATABASE_URL", _database_url)
         read.secret("DATABASE_PASSWORD")
         read.jwt_secret("JWT_SECRET")
+        read.jwt_secrets("JWT_RETIRED_SECRETS")
         read.optional("TENANT", str)
         read.optional("LOT", _whole_number(1, 2**63 - 1))
         read.optional("TOKEN_SECONDS", _whole_number(60, 366 * 86_400))
@@ -60,6 +64,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         read.optional("PORT", _whole_number(1, 65_535))
         read.optional("POOL_SIZE", _whole_number(1, 1000))
         read.optional("SECURE_COOKIES", _truth)
+        read.optional("TRUSTED_PROXIES", _networks)
         if read.faults:
             raise SettingsError(read.faults)
         return cls(**read.values)
@@ -108,6 +113,15 @@ class _Reader:
         elif secret and len(secret.encode()) < SHORTEST_SECRET:
             self.faults.append(f"{PREFIX}{name} is shorter than {SHORTEST_SECRET} bytes.")
 
+    def jwt_secrets(self, name: str) -> None:
+        self.secret(name)
+        if (text := self.values.pop(name.lower(), None)) is None:
+            return
+        secrets = tuple(part.strip() for part in text.split(",") if part.strip())
+        if any(len(secret.encode()) < SHORTEST_SECRET for secret in secrets):
+            self.faults.append(f"{PREFIX}{name} has one that is shorter than {SHORTEST_SECRET} bytes.")
+        self.values[name.lower()] = secrets
+
 
 def _database_url(text: str) -> str:
     if urlsplit(text).scheme not in ("postgresql", "postgres"):
@@ -122,6 +136,13 @@ def _whole_number(least: int, most: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def _networks(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(str(ip_network(part.strip())) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise ValueError("must be addresses or networks like 10.0.0.0/8, parted by commas") from None
 
 
 def _truth(text: str) -> bool:

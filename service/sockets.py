@@ -1,8 +1,8 @@
 """WebSockets: JSON events for API clients at /ws, the board's HTML for the page at /ws/board.
 
 A socket asks the database when it opens, and from then on hears the feed. Both kinds send a heartbeat when nothing
-happens, ignore what the client sends, and are closed with 1012 when the service stops or the session ends, with 1013
-when the client does not keep up. asyncapi.py describes what they send.
+happens, ignore what the client sends, and are closed with 1012 when the service stops or the access token lapses, with
+1013 when the client does not keep up, with 1008 when the session has ended. asyncapi.py describes what they send.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ import time
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
 
 from asyncpg import PostgresError
 from litestar import WebSocket, websocket
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
-from service.auth import session
+from service.auth import address_of, refresh_cookie, same_origin, session
 from service.database import Database
 from service.feed import Feed, Follower, Mark
 from service.outbox import POLICY_VIOLATION, SERVICE_RESTART, TRY_AGAIN_LATER, Outbox
 from service.pages import Lot
-from service.problems import Problem, to_problem
+from service.problems import SESSION_OVER, Problem, to_problem
+from service.sessions import OpenSessions
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -38,6 +38,15 @@ CLOSE_SECONDS: Final = 2.0
 LONGEST_CURSOR: Final = 40_000
 
 FIND_LOT = "select l.id, l.tenant_slug, l.name, l.address, l.time_zone, l.today from parking.find_lot($1, $2) l"
+
+# The page's access token may have lapsed; then the refresh token says whose socket it is, and is not exchanged: not
+# every browser takes a cookie from the answer to a handshake.
+FIND_LOT_FOR_SESSION = """
+    select l.id, l.tenant_slug, l.name, l.address, l.time_zone, l.today, s.actor, i.session
+    from (select coalesce($3, parking.session_of($4)) as session) i
+    cross join lateral parking.session(i.session, $5) s
+    cross join lateral parking.find_lot($1, $2, s.actor) l
+"""
 
 Socket = WebSocket[Any, Any, Any]
 LotNumber = Annotated[int | None, QueryParameter(name="lot", ge=1, le=2**63 - 1)]
@@ -69,22 +78,39 @@ async def board_socket(  # noqa: PLR0917 (Litestar gives them by name)
     database: NamedDependency[Database],
     settings: NamedDependency[Settings],
     feed: NamedDependency[Feed],
+    open_sessions: NamedDependency[OpenSessions],
     lot: LotNumber = None,
     day: Annotated[dt.date | None, QueryParameter(name="date")] = None,
 ) -> None:
     """A lot's board of a day as the page swaps it in: whole at first, then the cells that change."""
     _require_own_origin(socket)
     identity = session(socket)
-    person, lifetime = (None, None) if identity is None else (identity.person, identity.expires - time.time())
-    record = await database.row(FIND_LOT, lot or settings.lot, settings.tenant)
-    with feed.boards.watching(Lot.of(record), day or record["today"], person) as outbox:
-        await _converse(socket, outbox, lifetime=lifetime)
+    try:
+        record = await database.row(
+            FIND_LOT_FOR_SESSION,
+            lot or settings.lot,
+            settings.tenant,
+            identity and identity.session,
+            None if identity else refresh_cookie(socket),
+            address_of(socket),
+        )
+    except PostgresError as error:
+        if to_problem(error).slug != SESSION_OVER:
+            raise
+        # Refused before it is accepted, the page would only try again; this way it learns why.
+        await socket.accept()
+        await socket.close(code=POLICY_VIOLATION, reason=SESSION_OVER)
+        return
+    with (
+        feed.boards.watching(Lot.of(record), day or record["today"], record["actor"]) as outbox,
+        open_sessions.holding(record["session"], outbox),
+    ):
+        await _converse(socket, outbox, lifetime=None if identity is None else identity.expires - time.time())
 
 
 def _require_own_origin(socket: Socket) -> None:
     """Browsers send the cookie from other sites' pages too, but they say whose page it is (RFC 6455, 10.2)."""
-    origin = socket.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != socket.headers.get("host"):
+    if "origin" in socket.headers and not same_origin(socket):
         raise Problem.of("not-allowed")
 
 

@@ -19,6 +19,8 @@
 
   document.addEventListener("htmx:ws:after:connection", ({ detail }) => {
     socket = detail.connection.socket;
+    // Signed out somewhere else. The page that the server now gives says so.
+    socket.addEventListener("close", ({ reason }) => reason === "session-over" && location.reload());
     say("live");
   });
   document.addEventListener("htmx:ws:close", ({ detail: { connection, reason, code } }) => {

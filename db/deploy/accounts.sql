@@ -1,5 +1,6 @@
 -- Deploy parking:accounts to pg
 -- requires: granting
+-- requires: session_life
 -- requires: booking
 --
 -- The life of an account:
@@ -274,13 +275,14 @@ begin
     update parking.people p
     set password_hash = parking_private.hash_password(set_password.password, p.email)
     where p.tenant_id = v_person.tenant_id and p.id = v_person.id;
+    perform parking_private.end_sessions(v_person, 'password-changed');
     perform parking_private.audit(v_actor.id, 'password.changed', 'person', v_person.id);
     return parking_private.member(v_person.id);
 end
 $$;
 
 comment on function parking.set_password(bigint, text, bigint) is
-$$Give somebody else's account a new password, of 8 to 72 bytes.
+$$Give somebody else's account a new password, of 8 to 72 bytes; whoever is signed in to it is signed out.
 
 It is for administrators and DBAs. In psql the password is in the statement, and so perhaps in the server's log and in
 psql's history; give a person one to be changed.
@@ -320,6 +322,7 @@ begin
     if v_person.active then
         perform parking_private.require_another_admin(v_person, v_actor);
         update parking.people p set active = false where p.tenant_id = v_person.tenant_id and p.id = v_person.id;
+        perform parking_private.end_sessions(v_person, 'account-closed');
         perform parking_private.audit(v_actor.id, 'person.deactivated', 'person', v_person.id);
     end if;
     return parking_private.member(v_person.id);
@@ -446,6 +449,10 @@ begin
         active = false,
         erased_at = v_now
     where p.tenant_id = v_person.tenant_id and p.id = v_person.id;
+    perform parking_private.end_sessions(v_person, 'account-erased');
+    update parking.sessions s
+    set address = null, user_agent = null
+    where s.tenant_id = v_person.tenant_id and s.person_id = v_person.id;
     perform parking_private.audit(v_actor.id, 'person.erased', 'person', v_person.id);
     return v_now;
 end

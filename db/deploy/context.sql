@@ -64,11 +64,14 @@ create function parking.problems()
 begin atomic
     values
         ('unknown-actor',          401, 'Nobody is signed in',                 'Sign in again.'),
+        ('session-over',           401, 'The session is over',                 'Sign in again.'),
         ('wrong-credentials',      401, 'Wrong e-mail or password',            'Check both and try again.'),
         ('not-permitted',          403, 'Not permitted',                       'Ask whoever administers your account for the role that may do this.'),
         ('not-your-reservation',   403, 'Another driver''s reservation',       'Only the driver who booked can see or end a reservation.'),
+        ('wrong-password',         403, 'Wrong password',                      'Give your present password.'),
         ('unknown-floor',          404, 'No such floor',                       'Check the floor''s number.'),
         ('unknown-function',       404, 'No such function',                    'select * from parking.help() lists them all.'),
+        ('unknown-limit',          404, 'No such limit',                       'select * from parking.list_limits() names them all.'),
         ('unknown-lot',            404, 'No such lot',                         'Check the lot''s number.'),
         ('unknown-person',         404, 'No such person',                      'Check the e-mail and the tenant.'),
         ('unknown-reservation',    404, 'No such reservation',                 'Check the reservation''s number.'),
@@ -90,6 +93,8 @@ begin atomic
         ('not-a-booking-limit',    422, 'Not a limit of bookings',             'Give up to 168 hours, and up to 3650 days ahead; zero is the tenant''s own limit.'),
         ('not-a-cursor',           422, 'Not a cursor',                        'Give a cursor exactly as it was given to you.'),
         ('not-a-layout',           422, 'Not a layout',                        'Give a list of floors, such as [{"name": "Roof", "rows": 2, "spots": 20}].'),
+        ('not-a-lifetime',         422, 'Not a lifetime',                      'Give hours, minutes and seconds within the limits.'),
+        ('not-a-limit',            422, 'Not a limit',                         'Give at least one attempt, and one second to 24 hours.'),
         ('not-a-name',             422, 'Not a name',                          'Give one that is neither empty nor longer than 100 characters.'),
         ('not-a-number-of-rows',   422, 'Not a number of rows',                'Give a number from 1 to 100000.'),
         ('not-a-place-in-order',   422, 'Not a place in an order',             'Give 1 for the first place, 2 for the next one and so on.'),
@@ -113,7 +118,8 @@ begin atomic
         ('period-too-early',       422, 'The period starts too far back',      'Start now or later.'),
         ('period-too-far',         422, 'The period lies too far ahead',       'Choose an earlier day.'),
         ('period-too-long',        422, 'The period is too long',              'Book a shorter period.'),
-        ('slots-overlap',          422, 'The time slots overlap',              'Let each slot start when the one before has ended, or later.');
+        ('slots-overlap',          422, 'The time slots overlap',              'Let each slot start when the one before has ended, or later.'),
+        ('too-many-attempts',      429, 'Too many attempts',                   'Wait as long as Retry-After says, and try again.');
 end;
 
 comment on function parking.problems() is

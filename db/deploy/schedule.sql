@@ -1,6 +1,7 @@
 -- Deploy parking:schedule to pg
 -- requires: expiry
 -- requires: retention
+-- requires: session_life
 --
 -- pg_cron lives in one database of a cluster, cron.database_name, and starts the jobs of all. Names of jobs contain the
 -- database's, because scheduling a known name for another database silently keeps the old database.
@@ -20,6 +21,9 @@ select coalesce(current_setting('cron.database_name', true), '') as cron_home,
     select cron.schedule_in_database(
         'parking events of ' || :'this_database', '7 2 * * *', 'select parking.tend_events()', :'this_database')
     \g /dev/null
+    select cron.schedule_in_database(
+        'parking sessions of ' || :'this_database', '37 2 * * *', 'select parking.tidy_sessions()', :'this_database')
+    \g /dev/null
     -- The history of jobs grows for ever otherwise.
     select cron.schedule_in_database(
         'parking tidy of ' || :'this_database', '17 3 * * *',
@@ -31,8 +35,8 @@ select coalesce(current_setting('cron.database_name', true), '') as cron_home,
 \else
     do $$
     begin
-        raise warning 'pg_cron is not in shared_preload_libraries: nothing will call parking.sweep() and parking.tend_events() by itself'
-            using hint = 'Let any scheduler "call parking.sweep()" every minute and "select parking.tend_events()" every day, or load pg_cron, then revert and deploy this change again.';
+        raise warning 'pg_cron is not in shared_preload_libraries: nothing will call parking.sweep(), parking.tend_events() and parking.tidy_sessions() by itself'
+            using hint = 'Let any scheduler "call parking.sweep()" every minute and "select parking.tend_events(), parking.tidy_sessions()" every day, or load pg_cron, then revert and deploy this change again.';
     end
     $$;
 \endif

@@ -14,7 +14,7 @@ select coalesce(current_setting('cron.database_name', true), '') as cron_home,
         select cron.unschedule(j.jobid)
         from cron.job j
         where j.jobname in ('parking sweep of ' || :'this_database', 'parking events of ' || :'this_database',
-            'parking tidy of ' || :'this_database')
+            'parking sessions of ' || :'this_database', 'parking tidy of ' || :'this_database')
         \g /dev/null
     \endif
     \connect :"this_database"

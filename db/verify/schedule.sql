@@ -6,7 +6,7 @@ select coalesce(current_setting('cron.database_name', true), '') as cron_home,
 \gset
 
 -- What the job calls must exist, with or without pg_cron.
-select 'parking.sweep(integer)'::regprocedure, 'parking.tend_events()'::regprocedure \g /dev/null
+select 'parking.sweep(integer)'::regprocedure, 'parking.tend_events()'::regprocedure, 'parking.tidy_sessions()'::regprocedure \g /dev/null
 
 \if :has_cron
     \connect :"cron_home"
@@ -22,6 +22,10 @@ select 'parking.sweep(integer)'::regprocedure, 'parking.tend_events()'::regproce
                 where j.jobname = 'parking events of ' || current_setting('parking.verify')
                   and j.database = current_setting('parking.verify') and j.command = 'select parking.tend_events()' and j.active),
             'pg_cron tends the record of this database';
+        assert (select count(*) = 1 from cron.job j
+                where j.jobname = 'parking sessions of ' || current_setting('parking.verify')
+                  and j.database = current_setting('parking.verify') and j.command = 'select parking.tidy_sessions()' and j.active),
+            'pg_cron tidies the sessions of this database';
         assert (select count(*) = 1 from cron.job j where j.jobname = 'parking tidy of ' || current_setting('parking.verify')),
             'pg_cron tidies its history';
     end

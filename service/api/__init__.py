@@ -21,7 +21,15 @@ from service.api.people import (
     show_person,
 )
 from service.api.reservations import book_spot, complete_reservation, find_reservation
-from service.api.sessions import sign_in
+from service.api.sessions import (
+    change_password,
+    refresh,
+    register,
+    show_account,
+    sign_in,
+    sign_out,
+    sign_out_everywhere,
+)
 from service.api.spots import list_spots
 from service.api.states import find_spot_state, list_spot_states, set_spot_state
 from service.api.stats import show_stats
@@ -53,11 +61,26 @@ FURTHER_HANDLERS: list[HTTPRouteHandler] = [
 """Those that answer under /api only."""
 
 
+AUTH_HANDLERS: list[HTTPRouteHandler] = [
+    register,
+    sign_in,
+    refresh,
+    sign_out,
+    sign_out_everywhere,
+    show_account,
+    change_password,
+]
+
+
 def router(path: str, *further: HTTPRouteHandler) -> Router:
     """The handlers at this path. No cookie counts here, so there is nothing for a CSRF token to protect."""
-    return Router(
-        path,
-        route_handlers=[*HANDLERS, *further],
-        before_request=require_plain_query,
-        opt={"exclude_from_csrf": True},
-    )
+    return _router(path, [*HANDLERS, *further])
+
+
+def auth_router(path: str) -> Router:
+    """What has to do with one's account and session. The page's cookie counts here, if the page is our own."""
+    return _router(path, AUTH_HANDLERS)
+
+
+def _router(path: str, handlers: list[HTTPRouteHandler]) -> Router:
+    return Router(path, route_handlers=handlers, before_request=require_plain_query, opt={"exclude_from_csrf": True})

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from service.api.people import Limit
 from service.api.reservations import AuthenticatedRequest
-from service.auth import require_bearer
+from service.auth import caller, require_bearer
 from service.database import Database
 from service.openapi import problems
 
@@ -56,7 +56,12 @@ async def list_activity(
     limit: Limit = 100,
 ) -> list[Entry]:
     """What was done to people, roles, lots, spots and bookings, the latest first, a page at a time."""
-    rows = await database.rows("select a.* from parking.list_activity($1, $2, $3) a", request.user.person, after, limit)
+    rows = await database.rows(
+        "select a.* from parking.session($1, $2) s, parking.list_activity(s.actor, $3, $4) a",
+        *caller(request),
+        after,
+        limit,
+    )
     return [
         Entry(
             cursor=row["cursor"],

@@ -14,7 +14,7 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter, QueryParameter
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from service.auth import Identity, admit_bearer, require_bearer
+from service.auth import Identity, admit_bearer, caller, require_bearer
 from service.database import Database
 from service.edge import LARGEST_NUMBER, StrictJson
 from service.openapi import problems
@@ -289,10 +289,6 @@ LOCATION: dict[str, Any] = {
 }
 
 
-def _person(request: Caller) -> int | None:
-    return request.user.person if request.user else None
-
-
 def _shape(kind: type[T], row: Record) -> T:
     return kind(**{name: row[name] for name in kind.__struct_fields__})
 
@@ -310,7 +306,9 @@ async def list_lots(
     request: Caller, database: NamedDependency[Database], settings: NamedDependency[Settings]
 ) -> list[Lot]:
     """The public lots of this service's tenant; whoever is signed in gets all lots of their own."""
-    rows = await database.rows("select * from parking.list_lots($1, $2)", settings.tenant, _person(request))
+    rows = await database.rows(
+        "select x.* from parking.session($1, $2) s, parking.list_lots($3, s.actor) x", *caller(request), settings.tenant
+    )
     return [Lot.of(row) for row in rows]
 
 
@@ -327,8 +325,11 @@ async def build_lot(data: JSONBody[NewLot], request: Member, database: NamedDepe
     """A whole lot in one request, from a compact description."""
     even = data.layout if isinstance(data.layout, EvenLayout) else EvenLayout(0, 0, 0)
     row = await database.row(
-        "select * from parking.build_lot($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
-        request.user.person,
+        """
+        select x.*
+        from parking.session($1, $2) s,
+             parking.build_lot(s.actor, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) x""",
+        *caller(request),
         data.name,
         data.time_zone,
         even.floors,
@@ -351,7 +352,9 @@ async def build_lot(data: JSONBody[NewLot], request: Member, database: NamedDepe
 @get("/lots/{lot:int}", responses=problems(400, 401, 404), summary="Show a lot", **ANYBODY)
 async def describe_lot(lot: LotId, request: Caller, database: NamedDependency[Database]) -> LotPlan:
     """A lot with its floors, their rows and their spots."""
-    row = await database.row("select parking.describe_lot($1, $2) as lot", lot, _person(request))
+    row = await database.row(
+        "select parking.describe_lot($3, s.actor) as lot from parking.session($1, $2) s", *caller(request), lot
+    )
     return msgspec.json.decode(row["lot"], type=LotPlan)
 
 
@@ -368,8 +371,11 @@ async def change_lot(
 ) -> Lot:
     """What is said of a lot, its hours and its limits. Bookings stay as they are."""
     row = await database.row(
-        "select * from parking.change_lot($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-        request.user.person,
+        """
+        select x.*
+        from parking.session($1, $2) s,
+             parking.change_lot(s.actor, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) x""",
+        *caller(request),
         lot,
         data.name,
         data.address,
@@ -388,14 +394,16 @@ async def change_lot(
 @delete("/lots/{lot:int}", responses=problems(400, 401, 403, 404, 409), summary="Retire a lot", **OPERATOR)
 async def retire_lot(lot: LotId, request: Member, database: NamedDependency[Database]) -> None:
     """Take a lot out of use with all that it consists of; 409 while live bookings lie ahead. Its history stays."""
-    await database.row("select parking.retire_lot($1, $2)", request.user.person, lot)
+    await database.row("select parking.retire_lot(s.actor, $3) from parking.session($1, $2) s", *caller(request), lot)
 
 
 @get("/lots/{lot:int}/slots", responses=problems(400, 401, 404), summary="Show the time slots", **ANYBODY)
 async def list_slots(lot: LotId, request: Caller, database: NamedDependency[Database]) -> Slots:
     """A lot's time slots, by its wall clock."""
-    rows = await database.rows("select s from parking.list_slots($1, $2) s", lot, _person(request))
-    return Slots([row["s"] for row in rows])
+    rows = await database.rows(
+        "select t as slot from parking.session($1, $2) s, parking.list_slots($3, s.actor) t", *caller(request), lot
+    )
+    return Slots([row["slot"] for row in rows])
 
 
 @put(
@@ -408,8 +416,13 @@ async def list_slots(lot: LotId, request: Caller, database: NamedDependency[Data
 )
 async def set_slots(lot: LotId, data: JSONBody[Slots], request: Member, database: NamedDependency[Database]) -> Slots:
     """All time slots of a lot at once. They must not overlap; bookings stay as they are."""
-    rows = await database.rows("select s from parking.set_slots($1, $2, $3) s", request.user.person, lot, data.slots)
-    return Slots([row["s"] for row in rows])
+    rows = await database.rows(
+        "select t as slot from parking.session($1, $2) s, parking.set_slots(s.actor, $3, $4) t",
+        *caller(request),
+        lot,
+        data.slots,
+    )
+    return Slots([row["slot"] for row in rows])
 
 
 @get("/lots/{lot:int}/board", responses=problems(400, 401, 404, 422), summary="Show a day's board", **ANYBODY)
@@ -420,10 +433,10 @@ async def show_board(
     rows = await database.rows(
         """
         select b.*, l.time_zone
-        from parking.find_lot($1, actor => $3) l cross join lateral parking.board(l.id, $2, $3) b""",
+        from parking.session($1, $2) s, parking.find_lot($3, actor => s.actor) l, parking.board(l.id, $4, s.actor) b""",
+        *caller(request),
         lot,
         date,
-        _person(request),
         pool="boards",
     )
     return [_board_spot(list(cells)) for _, cells in groupby(rows, key=lambda row: row["spot_id"])]
@@ -458,8 +471,8 @@ async def add_floor(
 ) -> Response[Floor]:
     """A floor with rows and spots, or without any yet."""
     row = await database.row(
-        "select * from parking.add_floor($1, $2, $3, $4, $5, $6, $7)",
-        request.user.person,
+        "select x.* from parking.session($1, $2) s, parking.add_floor(s.actor, $3, $4, $5, $6, $7, $8) x",
+        *caller(request),
         lot,
         data.name,
         data.rows,
@@ -473,7 +486,12 @@ async def add_floor(
 @get("/floors/{floor:int}", responses=problems(400, 401, 404), summary="Show a floor", **ANYBODY)
 async def find_floor(floor: FloorId, request: Caller, database: NamedDependency[Database]) -> Floor:
     """A floor in numbers; what it consists of is in its lot's description."""
-    return _shape(Floor, await database.row("select * from parking.find_floor($1, $2)", floor, _person(request)))
+    return _shape(
+        Floor,
+        await database.row(
+            "select x.* from parking.session($1, $2) s, parking.find_floor($3, s.actor) x", *caller(request), floor
+        ),
+    )
 
 
 @patch(
@@ -488,14 +506,16 @@ async def change_floor(
     floor: FloorId, data: JSONBody[PlaceChange], request: Member, database: NamedDependency[Database]
 ) -> Floor:
     """Another name, another place in the order from the bottom."""
-    sql = "select * from parking.change_floor($1, $2, $3, $4)"
-    return _shape(Floor, await database.row(sql, request.user.person, floor, data.name, data.position))
+    sql = "select x.* from parking.session($1, $2) s, parking.change_floor(s.actor, $3, $4, $5) x"
+    return _shape(Floor, await database.row(sql, *caller(request), floor, data.name, data.position))
 
 
 @delete("/floors/{floor:int}", responses=problems(400, 401, 403, 404, 409), summary="Retire a floor", **OPERATOR)
 async def retire_floor(floor: FloorId, request: Member, database: NamedDependency[Database]) -> None:
     """Take a floor out of use with its rows and spots; 409 while live bookings lie ahead. Its history stays."""
-    await database.row("select parking.retire_floor($1, $2)", request.user.person, floor)
+    await database.row(
+        "select parking.retire_floor(s.actor, $3) from parking.session($1, $2) s", *caller(request), floor
+    )
 
 
 @post(
@@ -512,8 +532,8 @@ async def add_row(
 ) -> Response[Row]:
     """A row with spots of one type, or without any yet."""
     row = await database.row(
-        "select * from parking.add_row($1, $2, $3, $4, $5, $6, $7)",
-        request.user.person,
+        "select x.* from parking.session($1, $2) s, parking.add_row(s.actor, $3, $4, $5, $6, $7, $8) x",
+        *caller(request),
         floor,
         data.name,
         data.spots,
@@ -527,7 +547,12 @@ async def add_row(
 @get("/rows/{row:int}", responses=problems(400, 401, 404), summary="Show a row", **ANYBODY)
 async def find_row(row: RowId, request: Caller, database: NamedDependency[Database]) -> Row:
     """A row in numbers; its spots are in its lot's description."""
-    return _shape(Row, await database.row("select * from parking.find_row($1, $2)", row, _person(request)))
+    return _shape(
+        Row,
+        await database.row(
+            "select x.* from parking.session($1, $2) s, parking.find_row($3, s.actor) x", *caller(request), row
+        ),
+    )
 
 
 @patch(
@@ -542,14 +567,14 @@ async def change_row(
     row: RowId, data: JSONBody[PlaceChange], request: Member, database: NamedDependency[Database]
 ) -> Row:
     """Another name, another place in the order on its floor. Its spots keep their names."""
-    sql = "select * from parking.change_row($1, $2, $3, $4)"
-    return _shape(Row, await database.row(sql, request.user.person, row, data.name, data.position))
+    sql = "select x.* from parking.session($1, $2) s, parking.change_row(s.actor, $3, $4, $5) x"
+    return _shape(Row, await database.row(sql, *caller(request), row, data.name, data.position))
 
 
 @delete("/rows/{row:int}", responses=problems(400, 401, 403, 404, 409), summary="Retire a row", **OPERATOR)
 async def retire_row(row: RowId, request: Member, database: NamedDependency[Database]) -> None:
     """Take a row out of use with its spots; 409 while live bookings lie ahead. Its history stays."""
-    await database.row("select parking.retire_row($1, $2)", request.user.person, row)
+    await database.row("select parking.retire_row(s.actor, $3) from parking.session($1, $2) s", *caller(request), row)
 
 
 @post(
@@ -566,8 +591,8 @@ async def add_spot(
 ) -> Response[SpotPlace]:
     """A spot, whose name no other spot of the lot has."""
     added = await database.row(
-        "select * from parking.add_spot($1, $2, $3, $4, $5, $6, $7)",
-        request.user.person,
+        "select x.* from parking.session($1, $2) s, parking.add_spot(s.actor, $3, $4, $5, $6, $7, $8) x",
+        *caller(request),
         row,
         data.name,
         data.type,
@@ -581,7 +606,12 @@ async def add_spot(
 @get("/spots/{spot:int}", responses=problems(400, 401, 404), summary="Show a spot", **ANYBODY)
 async def find_spot(spot: SpotId, request: Caller, database: NamedDependency[Database]) -> SpotPlace:
     """A spot, its type and size, and where it lies."""
-    return _shape(SpotPlace, await database.row("select * from parking.find_spot($1, $2)", spot, _person(request)))
+    return _shape(
+        SpotPlace,
+        await database.row(
+            "select x.* from parking.session($1, $2) s, parking.find_spot($3, s.actor) x", *caller(request), spot
+        ),
+    )
 
 
 @patch(
@@ -597,8 +627,8 @@ async def change_spot(
 ) -> SpotPlace:
     """A spot's name, type, size, or its place in the order of its row. Its bookings stay as they are."""
     row = await database.row(
-        "select * from parking.change_spot($1, $2, $3, $4, $5, $6, $7)",
-        request.user.person,
+        "select x.* from parking.session($1, $2) s, parking.change_spot(s.actor, $3, $4, $5, $6, $7, $8) x",
+        *caller(request),
         spot,
         data.name,
         data.type,
@@ -613,7 +643,12 @@ async def change_spot(
 @delete("/spots/{spot:int}", responses=problems(400, 401, 403, 404, 409), summary="Retire a spot", **OPERATOR)
 async def retire_spot(spot: SpotId, request: Member, database: NamedDependency[Database]) -> None:
     """Take a spot out of use; 409 while live bookings lie ahead. Its history stays."""
-    await database.row("select parking.retire_spot($1, $2)", request.user.person, spot, lane=("spot", spot))
+    await database.row(
+        "select parking.retire_spot(s.actor, $3) from parking.session($1, $2) s",
+        *caller(request),
+        spot,
+        lane=("spot", spot),
+    )
 
 
 HANDLERS = [

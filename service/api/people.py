@@ -13,7 +13,7 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from service.api.reservations import AuthenticatedRequest
-from service.auth import require_bearer
+from service.auth import caller, require_bearer
 from service.database import Database
 from service.edge import LARGEST_NUMBER, StrictJson
 from service.openapi import problems
@@ -115,7 +115,11 @@ async def list_people(
 ) -> list[Person]:
     """A tenant's people in the order of their numbers, a page at a time; erased ones are gone."""
     rows = await database.rows(
-        "select p.* from parking.list_people($1, $2, $3, $4) p", request.user.person, after, limit, tenant
+        "select p.* from parking.session($1, $2) s, parking.list_people(s.actor, $3, $4, $5) p",
+        *caller(request),
+        after,
+        limit,
+        tenant,
     )
     return [Person.of(row) for row in rows]
 
@@ -136,8 +140,8 @@ async def add_person(
 ) -> Response[Person]:
     """A new account with its first role."""
     row = await database.row(
-        "select p.* from parking.add_person($2, $3, $4, $5, $6, actor => $1) p",
-        request.user.person,
+        "select p.* from parking.session($1, $2) s, parking.add_person($3, $4, $5, $6, $7, actor => s.actor) p",
+        *caller(request),
         data.email,
         data.display_name,
         data.tenant,
@@ -162,7 +166,9 @@ async def add_person(
 async def show_person(person: PersonId, request: AuthenticatedRequest, database: NamedDependency[Database]) -> Person:
     """One person of the tenant."""
     return Person.of(
-        await database.row("select p.* from parking.show_person($2, $1) p", request.user.person, person),
+        await database.row(
+            "select p.* from parking.session($1, $2) s, parking.show_person($3, s.actor) p", *caller(request), person
+        ),
     )
 
 
@@ -185,8 +191,8 @@ async def change_person(
     """A new e-mail, a new name, or both."""
     return Person.of(
         await database.row(
-            "select p.* from parking.change_person($2, $3, $4, $1) p",
-            request.user.person,
+            "select p.* from parking.session($1, $2) s, parking.change_person($3, $4, $5, s.actor) p",
+            *caller(request),
             person,
             None if data.email is UNSET else data.email,
             None if data.display_name is UNSET else data.display_name,
@@ -213,8 +219,8 @@ async def set_password(
     """Give somebody else's account a new password, to be changed by its owner."""
     return Person.of(
         await database.row(
-            "select p.* from parking.set_password($2, $3, $1) p",
-            request.user.person,
+            "select p.* from parking.session($1, $2) s, parking.set_password($3, $4, s.actor) p",
+            *caller(request),
             person,
             data.password,
             pool="sign_in",
@@ -235,7 +241,12 @@ async def assign_role(
 ) -> Person:
     """The person has this role from now on; nothing changes where they had it already."""
     return Person.of(
-        await database.row("select p.* from parking.assign_role($2, $3, $1) p", request.user.person, person, role),
+        await database.row(
+            "select p.* from parking.session($1, $2) s, parking.assign_role($3, $4, s.actor) p",
+            *caller(request),
+            person,
+            role,
+        ),
     )
 
 
@@ -253,7 +264,12 @@ async def revoke_role(
 ) -> Person:
     """The person does not have this role any more. The last administrator of a tenant stays one."""
     return Person.of(
-        await database.row("select p.* from parking.revoke_role($2, $3, $1) p", request.user.person, person, role),
+        await database.row(
+            "select p.* from parking.session($1, $2) s, parking.revoke_role($3, $4, s.actor) p",
+            *caller(request),
+            person,
+            role,
+        ),
     )
 
 
@@ -269,7 +285,9 @@ async def revoke_role(
 async def deactivate(person: PersonId, request: AuthenticatedRequest, database: NamedDependency[Database]) -> Person:
     """Nobody signs in to it any more, and what is open in its name is refused. Live bookings stay."""
     return Person.of(
-        await database.row("select p.* from parking.deactivate($2, $1) p", request.user.person, person),
+        await database.row(
+            "select p.* from parking.session($1, $2) s, parking.deactivate($3, s.actor) p", *caller(request), person
+        ),
     )
 
 
@@ -285,7 +303,9 @@ async def deactivate(person: PersonId, request: AuthenticatedRequest, database: 
 async def reactivate(person: PersonId, request: AuthenticatedRequest, database: NamedDependency[Database]) -> Person:
     """With the password and the roles that it had."""
     return Person.of(
-        await database.row("select p.* from parking.reactivate($2, $1) p", request.user.person, person),
+        await database.row(
+            "select p.* from parking.session($1, $2) s, parking.reactivate($3, s.actor) p", *caller(request), person
+        ),
     )
 
 
@@ -302,4 +322,6 @@ async def erase_person(person: PersonId, request: AuthenticatedRequest, database
 
     History stays, live bookings are completed.
     """
-    await database.row("select parking.erase_person($2, $1)", request.user.person, person)
+    await database.row(
+        "select parking.erase_person($3, s.actor) from parking.session($1, $2) s", *caller(request), person
+    )

@@ -12,7 +12,7 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter
 from msgspec import Meta, Struct
 
-from service.auth import Identity, require_bearer
+from service.auth import Identity, caller, require_bearer
 from service.database import Database
 from service.edge import LARGEST_NUMBER, StrictJson
 from service.openapi import problems
@@ -74,8 +74,8 @@ async def book_spot(
 ) -> Response[Reservation]:
     """Book a spot for a period. Of all who ask for the same spot and time, exactly one gets it; the others get 409."""
     row = await database.row(
-        "select * from parking.book($1, $2, $3, $4)",
-        request.user.person,
+        "select b.* from parking.session($1, $2) s, parking.book(s.actor, $3, $4, $5) b",
+        *caller(request),
         data.spot_id,
         data.start_time,
         data.end_time,
@@ -101,7 +101,11 @@ async def find_reservation(
 ) -> Reservation:
     """One of the driver's own reservations."""
     return Reservation.of(
-        await database.row("select * from parking.find_reservation($1, $2)", request.user.person, reservation),
+        await database.row(
+            "select b.* from parking.session($1, $2) s, parking.find_reservation(s.actor, $3) b",
+            *caller(request),
+            reservation,
+        ),
     )
 
 
@@ -119,8 +123,8 @@ async def complete_reservation(
     """End one's own reservation; the spot is free from this moment."""
     return Reservation.of(
         await database.row(
-            "select * from parking.complete($1, $2)",
-            request.user.person,
+            "select b.* from parking.session($1, $2) s, parking.complete(s.actor, $3) b",
+            *caller(request),
             reservation,
             lane=("reservation", reservation),
         ),

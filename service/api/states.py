@@ -13,7 +13,7 @@ from litestar.params import JSONBody, PathParameter
 from msgspec import Meta, Struct
 
 from service.api.reservations import AuthenticatedRequest, Moment
-from service.auth import bearer, require_bearer
+from service.auth import admit_bearer, caller, require_bearer
 from service.database import Database
 from service.edge import LARGEST_NUMBER, StrictJson
 from service.openapi import problems
@@ -88,13 +88,9 @@ def _members(row: Record) -> dict[str, Any]:
     }
 
 
-def _actor(request: Request[Any, Any, Any]) -> int | None:
-    """Who asks, where nobody has to say: a lot that is not public is there for its own people."""
-    return bearer(request).person if "authorization" in request.headers else None
-
-
 @get(
     "/spots/{spot:int}/state",
+    guards=[admit_bearer],
     responses=problems(400, 401, 404),
     security=[{}, {"Bearer": []}],
     tags=["spots"],
@@ -105,12 +101,15 @@ async def find_spot_state(
 ) -> SpotState:
     """What an operator says about it, else reserved while a reservation runs, else free."""
     return SpotState.of(
-        await database.row("select c.* from parking.find_spot_state($2, $1) c", _actor(request), spot),
+        await database.row(
+            "select c.* from parking.session($1, $2) s, parking.find_spot_state($3, s.actor) c", *caller(request), spot
+        ),
     )
 
 
 @get(
     "/lots/{lot:int}/states",
+    guards=[admit_bearer],
     responses=problems(400, 401, 404),
     security=[{}, {"Bearer": []}],
     tags=["spots"],
@@ -120,7 +119,9 @@ async def list_spot_states(
     lot: LotId, request: Request[Any, Any, Any], database: NamedDependency[Database]
 ) -> list[SpotState]:
     """All spots of the lot, in their order."""
-    rows = await database.rows("select c.* from parking.list_spot_states($2, $1) c", _actor(request), lot)
+    rows = await database.rows(
+        "select c.* from parking.session($1, $2) s, parking.list_spot_states($3, s.actor) c", *caller(request), lot
+    )
     return [SpotState.of(row) for row in rows]
 
 
@@ -140,8 +141,8 @@ async def set_spot_state(
     """For operators. In maintenance a spot cannot be booked; the answer lists the live reservations that are hit."""
     return SpotStateSet.of(
         await database.row(
-            "select c.* from parking.set_spot_state($1, $2, $3, $4, $5) c",
-            request.user.person,
+            "select c.* from parking.session($1, $2) s, parking.set_spot_state(s.actor, $3, $4, $5, $6) c",
+            *caller(request),
             spot,
             data.state,
             data.reason,

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 
 from service.api.people import Email, Name, Password, Person
 from service.api.reservations import AuthenticatedRequest
-from service.auth import require_bearer
+from service.auth import caller, require_bearer
 from service.database import Database
 from service.edge import StrictJson
 from service.openapi import problems
@@ -48,7 +48,8 @@ class NewTenant(Struct, forbid_unknown_fields=True):
 async def list_tenants(request: AuthenticatedRequest, database: NamedDependency[Database]) -> list[Tenant]:
     """All of them."""
     rows = await database.rows(
-        "select t.id, t.slug, t.name, t.created_at from parking.list_tenants($1) t", request.user.person
+        "select t.id, t.slug, t.name, t.created_at from parking.session($1, $2) s, parking.list_tenants(s.actor) t",
+        *caller(request),
     )
     return [Tenant(row["id"], row["slug"], row["name"], row["created_at"]) for row in rows]
 
@@ -69,8 +70,8 @@ async def found_tenant(
     """A new tenant; answers its first administrator."""
     return Person.of(
         await database.row(
-            "select p.* from parking.found_tenant($2, $3, $4, $5, $6, $1) p",
-            request.user.person,
+            "select p.* from parking.session($1, $2) s, parking.found_tenant($3, $4, $5, $6, $7, s.actor) p",
+            *caller(request),
             data.slug,
             data.name,
             data.admin_email,

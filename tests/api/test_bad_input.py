@@ -8,9 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from service.auth import Tokens
 from tests.api.asking import ROOTS, booking, problem, stored
-from tests.support import DRIVER_1, PASSWORD, Database, Service
+from tests.support import DRIVER_1, PASSWORD, Database, Service, issue_token
 
 JSON = {"Content-Type": "application/json"}
 
@@ -32,7 +31,7 @@ def nothing_is_unexpected(module_service: Service) -> Iterator[None]:
 def driver(module_database: Database, module_service: Service) -> dict[str, str]:
     """The header of a signed-in driver."""
     person = int(module_database.psql(f"select parking.find_person('{DRIVER_1}')"))
-    return {"Authorization": f"Bearer {Tokens(module_service.secret, 3600).issue(person, DRIVER_1)}"}
+    return {"Authorization": f"Bearer {issue_token(module_service, person)}"}
 
 
 def errors(answer: httpx.Response, status: int = 400, slug: str = "invalid-request") -> dict[str, str]:

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from service.auth import Tokens
 from service.edge import LARGEST_DISCARD
 from tests.api.asking import ROOTS, assert_secure, booking, problem, stored
-from tests.support import DRIVER_1, Database, Service
+from tests.support import Database, Service, issue_token
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -111,7 +110,7 @@ async def test_an_odd_host_is_no_error_of_ours(module_client: httpx.AsyncClient,
 async def test_forms_need_a_csrf_token_and_the_rest_interface_does_not(
     module_client: httpx.AsyncClient, module_service: Service
 ) -> None:
-    token = Tokens(module_service.secret, 60).issue(1, DRIVER_1)
+    token = issue_token(module_service)
     module_client.cookies.set("session", token)
     for path in ("/book", "/complete", "/sign-in", "/sign-out"):
         answer = await module_client.post(path, data={"reservation": "1"})

@@ -64,6 +64,17 @@ FURTHER_EXAMPLES: dict[str, dict[str, Any]] = {
 }
 """The same for those that answer under /api only, by a platform administrator."""
 
+AUTH_EXAMPLES: dict[str, dict[str, Any]] = {
+    "register": {"json": {"email": "new@parking.com", "password": "correct horse", "display_name": "New"}},
+    "sign_in": {"json": {"email": DRIVER_1, "password": PASSWORD}},
+    "refresh": {},
+    "show_account": {},
+    "change_password": {"json": {"old_password": PASSWORD, "new_password": "correct horse"}},
+    "sign_out": {},
+    "sign_out_everywhere": {},
+}
+"""The same for those under /api/auth, but that `refresh` and `sign_out` take what the one before them gave."""
+
 
 @pytest.fixture
 async def document(module_client: httpx.AsyncClient) -> dict[str, Any]:
@@ -86,7 +97,8 @@ async def test_the_document_lists_each_route_at_the_root_and_under_api(document:
     assert document["openapi"].startswith("3.1")
     names = [operation["operationId"] for _, _, operation in operations(document)]
     everywhere = [f"{prefix}{name}" for name in EXAMPLES for prefix in ("", "api_")]
-    assert sorted(names) == sorted([*everywhere, *(f"api_{name}" for name in [*API_ONLY, *FURTHER_EXAMPLES])])
+    under_api = [f"api_{name}" for name in [*API_ONLY, *FURTHER_EXAMPLES]]
+    assert sorted(names) == sorted([*everywhere, *under_api, *(f"auth_{name}" for name in AUTH_EXAMPLES)])
     by_name = {operation["operationId"]: (path, method) for path, method, operation in operations(document)}
     for name in EXAMPLES:
         path, method = by_name[name]
@@ -103,7 +115,7 @@ async def test_errors_are_declared_as_problems(document: dict[str, Any]) -> None
         assert set(operation["tags"]) <= tags
         responses = operation["responses"]
         assert {"500", "503", "504"} <= responses.keys()
-        assert ("401" in responses) == (bool(operation.get("security")) or path.endswith("/login"))
+        assert ("401" in responses) == (bool(operation.get("security")) or path.endswith(("/login", "/refresh")))
         assert {"400", "413", "415"} <= responses.keys() or "requestBody" not in operation
         for status, response in responses.items():
             media = "application/json" if status.startswith("2") else "application/problem+json"
@@ -146,7 +158,7 @@ async def test_every_operation_answers_as_it_is_described(client: httpx.AsyncCli
     found = {
         operation["operationId"].removeprefix("api_"): (path, method, operation)
         for path, method, operation in operations(document)
-        if path.startswith("/api/") == bool(root)
+        if path.startswith("/api/") == bool(root) and not path.startswith("/api/auth/")
     }
     staff = await sign_in(client, OPERATOR)
     numbers = {"reservation": ""}
@@ -172,3 +184,18 @@ async def test_every_further_operation_answers_as_it_is_described(
             method, path.format(**example.get("path", {})), headers=headers, json=example.get("json")
         )
         check_answer(answer, operation, document["components"]["schemas"])
+
+
+async def test_every_operation_on_sessions_answers_as_it_is_described(client: httpx.AsyncClient) -> None:
+    document = (await client.get("/openapi.json")).json()
+    schemas = document["components"]["schemas"]
+    found = {operation["operationId"]: (path, method, operation) for path, method, operation in operations(document)}
+    given: dict[str, Any] = {}
+    for name, example in AUTH_EXAMPLES.items():
+        path, method, operation = found[f"auth_{name}"]
+        body = {"json": {"refresh_token": given["refresh_token"]}} if name in {"refresh", "sign_out"} else example
+        headers = await sign_in(client, password="correct horse") if name == "sign_out_everywhere" else {}
+        if operation.get("security") and not headers:
+            headers = {"Authorization": f"Bearer {given['token']}"}
+        answer = await client.request(method, path, headers=headers, **body)
+        given |= check_answer(answer, operation, schemas)

@@ -25,24 +25,31 @@ def test_everything_set() -> None:
         "PARKING_PORT": "80",
         "PARKING_POOL_SIZE": "3",
         "PARKING_SECURE_COOKIES": "true",
+        "PARKING_TRUSTED_PROXIES": "10.0.0.0/8, 2001:db8::1",
+        "PARKING_JWT_RETIRED_SECRETS": f"{SECRET[::-1]}, {SECRET * 2},",
         "PARKING_DATABASE_PASSWORD": "hidden",
     }
     settings = Settings.from_environ(REQUIRED | given)
     assert (settings.tenant, settings.lot, settings.token_seconds) == ("city", 7, 600)
     assert (settings.host, settings.port, settings.pool_size, settings.secure_cookies) == ("0.0.0.0", 80, 3, True)  # noqa: S104
     assert settings.database_password == "hidden"
+    assert settings.trusted_proxies == ("10.0.0.0/8", "2001:db8::1/128")
+    assert settings.jwt_retired_secrets == (SECRET[::-1], SECRET * 2)
 
 
 def test_secrets_from_files(tmp_path: Path) -> None:
     (tmp_path / "jwt").write_text(SECRET + "\n")
     (tmp_path / "password").write_text("pass word\n")
+    (tmp_path / "retired").write_text(f"{SECRET[::-1]},{SECRET * 2}\n")
     settings = Settings.from_environ(
         {
             "PARKING_DATABASE_URL": REQUIRED["PARKING_DATABASE_URL"],
             "PARKING_JWT_SECRET_FILE": str(tmp_path / "jwt"),
             "PARKING_DATABASE_PASSWORD_FILE": str(tmp_path / "password"),
+            "PARKING_JWT_RETIRED_SECRETS_FILE": str(tmp_path / "retired"),
         }
     )
+    assert settings.jwt_retired_secrets == (SECRET[::-1], SECRET * 2)
     assert (settings.jwt_secret, settings.database_password) == (SECRET, "pass word")
 
 
@@ -56,6 +63,8 @@ def test_every_fault_is_named_at_once_and_no_value(tmp_path: Path) -> None:
         "PARKING_PORT": "65536",
         "PARKING_POOL_SIZE": "0",
         "PARKING_SECURE_COOKIES": "perhaps",
+        "PARKING_TRUSTED_PROXIES": "hidden.example",
+        "PARKING_JWT_RETIRED_SECRETS": f"{SECRET},hidden",
     }
     with pytest.raises(SettingsError) as raised:
         Settings.from_environ(wrong)

@@ -15,7 +15,7 @@ import pytest
 from service.auth import Tokens
 from service.problems import Problem
 from tests.api.asking import ROOTS, booking, problem, stored
-from tests.support import DRIVER_1, PASSWORD, Database, Service
+from tests.support import DRIVER_1, PASSWORD, Database, Service, admission, issue_token
 
 SECRET = "a secret of the tests, long enough for HS512, and known to nobody: 0123456789"
 
@@ -23,7 +23,18 @@ SECRET = "a secret of the tests, long enough for HS512, and known to nobody: 012
 def claims(**changes: object) -> dict[str, Any]:
     """What a token of ours says, with changes; None leaves a claim out."""
     now = int(time.time())
-    usual = {"sub": "1", "email": DRIVER_1, "iat": now, "exp": now + 60, "jti": "0", "iss": "parking"}
+    usual = {
+        "sub": "1",
+        "email": DRIVER_1,
+        "tenant": "default",
+        "roles": ["driver"],
+        "permissions": ["write:reservation"],
+        "iat": now,
+        "exp": now + 60,
+        "jti": "0",
+        "sid": "00000000-0000-0000-0000-000000000001",
+        "iss": "parking",
+    }
     return {name: value for name, value in (usual | changes).items() if value is not None}
 
 
@@ -38,21 +49,27 @@ def encode(header: object, payload: object, secret: str | None = None) -> str:
     return (signed + b"." + base64.urlsafe_b64encode(signature).rstrip(b"=")).decode()
 
 
-HS256 = {"alg": "HS256", "typ": "JWT"}
+KID = jwt.get_unverified_header(Tokens(SECRET, 60).issue(admission()))["kid"]
+HS256 = {"alg": "HS256", "typ": "JWT", "kid": KID}
 
 FORGERIES = {
     "empty": "",
     "word": "token",
     "two dots": "..",
     "three dots": "a.b.c.d",
-    "alg none": encode({"alg": "none", "typ": "JWT"}, claims()),
-    "alg None": encode({"alg": "None", "typ": "JWT"}, claims()),
-    "alg none, signed": encode({"alg": "none"}, claims(), SECRET),
-    "alg missing": encode({"typ": "JWT"}, claims(), SECRET),
-    "alg a list": encode({"alg": ["HS256"]}, claims(), SECRET),
-    "alg RS256": encode({"alg": "RS256"}, claims(), SECRET),
-    "HS512": jwt.encode(claims(), SECRET, "HS512"),
-    "HS384": jwt.encode(claims(), SECRET, "HS384"),
+    "alg none": encode({**HS256, "alg": "none"}, claims()),
+    "alg None": encode({**HS256, "alg": "None"}, claims()),
+    "alg none, signed": encode({**HS256, "alg": "none"}, claims(), SECRET),
+    "alg missing": encode({"typ": "JWT", "kid": KID}, claims(), SECRET),
+    "alg a list": encode({**HS256, "alg": ["HS256"]}, claims(), SECRET),
+    "alg RS256": encode({**HS256, "alg": "RS256"}, claims(), SECRET),
+    "HS512": jwt.encode(claims(), SECRET, "HS512", {"kid": KID}),
+    "HS384": jwt.encode(claims(), SECRET, "HS384", {"kid": KID}),
+    "kid missing": encode({"alg": "HS256", "typ": "JWT"}, claims(), SECRET),
+    **{
+        f"kid {kid!r}": encode({**HS256, "kid": kid}, claims(), SECRET)
+        for kid in ("", "0" * 16, KID.upper(), [KID], {KID: KID}, 1, None, "../" + KID)
+    },
     "wrong key": encode(HS256, claims(), "another secret, which is just as long as the right one is"),
     "no signature": encode(HS256, claims()),
     "expired": encode(HS256, claims(exp=int(time.time()) - 1), SECRET),
@@ -78,6 +95,10 @@ FORGERIES = {
             "iat": ["yesterday", [], float("inf")],
             "iss": [1, ["parking", "x"], ""],
             "jti": [1, {}],
+            "sid": [1, "", "one", ["00000000-0000-0000-0000-000000000001"], {}],
+            "tenant": [1, ["default"], {}],
+            "roles": ["driver", [1], {"driver": 1}, 1],
+            "permissions": ["*", [["*"]], {}, 1],
         }.items()
         for value in values
     },
@@ -86,10 +107,26 @@ FORGERIES = {
 
 def test_a_token_of_ours_is_read() -> None:
     tokens = Tokens(SECRET, 60)
-    identity = tokens.read(tokens.issue(7, DRIVER_1))
-    assert (identity.person, identity.email) == (7, DRIVER_1)
+    identity = tokens.read(tokens.issue(admission(7)))
+    assert (identity.person, identity.email, identity.tenant) == (7, DRIVER_1, "default")
+    assert (identity.roles, "write:reservation" in identity.permissions) == (("driver",), True)
     assert 0 < identity.expires - time.time() <= 60
     assert tokens.read(encode(HS256, claims(), SECRET)).person == 1
+
+
+def test_a_retired_secret_still_verifies_and_signs_nothing() -> None:
+    """Replacing a secret signs nobody out: tokens name their secret, and the ring knows the former one."""
+    former, present = Tokens(SECRET, 60), "another secret, which is just as long as the first one was: 0123456789"
+    ring = Tokens(present, 60, retired=[SECRET])
+    assert ring.read(former.issue(admission(7))).person == 7
+    with pytest.raises(Problem):
+        former.read(ring.issue(admission(7)))
+    assert Tokens(present, 60).read(ring.issue(admission(7))).person == 7
+    with pytest.raises(Problem):
+        Tokens(present, 60).read(former.issue(admission(7)))
+    # The right name with another secret's signature.
+    with pytest.raises(Problem):
+        ring.read(encode(HS256, claims(), present))
 
 
 @pytest.mark.parametrize("token", FORGERIES.values(), ids=FORGERIES.keys())
@@ -101,7 +138,7 @@ def test_a_forgery_is_not(token: str) -> None:
 
 def test_every_changed_character_of_a_token_counts() -> None:
     tokens = Tokens(SECRET, 60)
-    token = tokens.issue(1, DRIVER_1)
+    token = tokens.issue(admission())
     payload = token.index(".") + 1
     for place in range(payload, len(token) - 1):  # the last character has bits to spare
         if token[place] != ".":
@@ -125,9 +162,9 @@ async def test_no_route_takes_one(module_client: httpx.AsyncClient, module_servi
         ("GET", f"{root}/reservations/1", None),
         ("PUT", f"{root}/reservations/1/complete", None),
     ]
-    expired = Tokens(module_service.secret, -1).issue(1, DRIVER_1)
-    foreign = Tokens(SECRET, 60).issue(1, DRIVER_1)
-    valid = Tokens(module_service.secret, 60).issue(1, DRIVER_1)
+    expired = issue_token(module_service, seconds=-1)
+    foreign = Tokens(SECRET, 60).issue(admission())
+    valid = issue_token(module_service)
     for method, path, body in requests:
         for authorization in (f"Bearer {expired}", f"Bearer {foreign}", "Bearer x", f"Bearer {valid} x"):
             answer = await module_client.request(method, path, json=body, headers={"Authorization": authorization})
@@ -142,25 +179,32 @@ async def test_no_route_takes_one(module_client: httpx.AsyncClient, module_servi
 
 @pytest.mark.usefixtures("nothing_is_stored")
 async def test_the_pages_cookie_does_not_count(module_client: httpx.AsyncClient, module_service: Service) -> None:
-    module_client.cookies.set("session", Tokens(module_service.secret, 60).issue(1, DRIVER_1))
+    module_client.cookies.set("session", issue_token(module_service))
     problem(await module_client.post("/reservations", json=booking()), 401, "not-signed-in")
 
 
 @pytest.mark.usefixtures("nothing_is_stored")
-async def test_a_token_of_nobody(module_client: httpx.AsyncClient, module_service: Service) -> None:
-    for person in (999_999, 2**63 - 1):
-        headers = {"Authorization": f"bearer {Tokens(module_service.secret, 60).issue(person, DRIVER_1)}"}
-        problem(await module_client.post("/reservations", json=booking(), headers=headers), 401, "unknown-actor")
+async def test_a_token_of_no_session(module_client: httpx.AsyncClient, module_service: Service) -> None:
+    """Whoever the token says it is: the session says who it is, and there is none."""
+    for person in (1, 999_999, 2**63 - 1):
+        headers = {"Authorization": f"bearer {Tokens(module_service.secret, 60).issue(admission(person))}"}
+        problem(await module_client.post("/reservations", json=booking(), headers=headers), 401, "session-over")
 
 
 async def test_no_secret_is_logged(module_client: httpx.AsyncClient, module_service: Service) -> None:
-    token = Tokens(module_service.secret, 60).issue(1, DRIVER_1)
-    await module_client.post("/login", json={"email": DRIVER_1, "password": PASSWORD})
+    token = issue_token(module_service)
+    refresh = (await module_client.post("/login", json={"email": DRIVER_1, "password": PASSWORD})).json()[
+        "refresh_token"
+    ]
+    answer = await module_client.post("/api/auth/refresh", json={"refresh_token": refresh})
+    await module_client.post("/api/auth/refresh", json={"refresh_token": f"{refresh}\x00"})
+    again = answer.json()["refresh_token"]
     await module_client.post("/login", json={"email": f"{DRIVER_1}\x00", "password": f"{PASSWORD}\x00"})
     await module_client.post("/login", content=f'{{"password": "{PASSWORD}')
     await module_client.get("/reservations/1", headers={"Authorization": f"Bearer {token}"})
     await module_client.get("/reservations/1", headers={"Authorization": f"Bearer {token}x"})
     output = module_service.output()
     assert "SQLSTATE 22" in output
-    assert not [secret for secret in (PASSWORD, token, module_service.secret) if secret in output]
-    assert PASSWORD not in module_service.database.cluster.log.read_text(errors="replace")
+    assert not [secret for secret in (PASSWORD, token, refresh, again, module_service.secret) if secret in output]
+    log = module_service.database.cluster.log.read_text(errors="replace")
+    assert not [secret for secret in (PASSWORD, refresh, again) if secret in log]

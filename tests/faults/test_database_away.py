@@ -16,6 +16,7 @@ from tests.support import (
     Cluster,
     Database,
     Service,
+    admission,
     deploy,
     new_database,
     sign_in,
@@ -66,7 +67,7 @@ async def test_down_at_the_start_and_later(own_cluster: Cluster, own_database: D
         Service(own_database) as service,
         httpx.AsyncClient(base_url=service.url, timeout=20, trust_env=False) as client,
     ):
-        token = Tokens(service.secret, 60).issue(1, DRIVER_1)
+        token = Tokens(service.secret, 60).issue(admission())
         await assert_unavailable(client, token)
         # What needs no database works as ever.
         problem(await client.post("/reservations", json={}), 401, "not-signed-in")

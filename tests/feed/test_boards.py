@@ -12,14 +12,13 @@ import pytest
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
 
-from service.auth import Tokens
 from service.boards import Board, Boards
 from service.database import Database as Pool
 from service.pages import Lot
 from service.settings import Settings
 from tests.conftest import Connect
 from tests.feed.test_events import LIMIT, listener_pid, silent
-from tests.support import Database, Service
+from tests.support import Database, Service, issue_token
 from tests.support.sql import BOOK, COMPLETE, DRIVER_1, DRIVER_2, one_row
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -37,7 +36,7 @@ async def watching(
     service: Service, person: int | None = None, day: date = DAY, **headers: str
 ) -> AsyncIterator[ClientConnection]:
     if person is not None:
-        token = Tokens(service.secret, 3600).issue(person, f"driver{person}@parking.com")
+        token = issue_token(service, person)
         headers["Cookie"] = f"session={token}"
     async with connect(f"{service.ws_url}/ws/board?lot=1&date={day}", additional_headers=headers, proxy=None) as socket:
         yield socket
@@ -167,7 +166,7 @@ async def test_a_token_that_is_worth_nothing_makes_a_stranger(module_service: Se
 
 
 async def test_a_socket_ends_with_its_session(module_service: Service) -> None:
-    token = Tokens(module_service.secret, 1).issue(DRIVER_1, "driver1@parking.com")
+    token = issue_token(module_service, DRIVER_1, seconds=1)
     async with watching(module_service, Cookie=f"session={token}") as socket:
         assert len(await cells(socket)) == 15
         with pytest.raises(websockets.exceptions.ConnectionClosed):
@@ -224,3 +223,66 @@ async def test_whoever_comes_and_goes_costs_one_reading_a_window(database: Datab
     async with Service(database, program=COUNT_READINGS.format(window=0)) as service:
         times = await come_and_go(service, seconds, day)
         assert service.output().count("A reading.") >= times / 2 > seconds / window
+
+
+async def close_of(socket: ClientConnection) -> tuple[int | None, str | None]:
+    """How it was closed, after what is left in it."""
+    with pytest.raises(websockets.exceptions.ConnectionClosed):
+        while True:
+            await asyncio.wait_for(socket.recv(), LIMIT)
+    return socket.close_code, socket.close_reason
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [
+        "select parking.sign_out_everywhere({person})",
+        "update parking.people set active = false where id = {person}",
+        "update parking.sessions set expires_at = renewed_at + interval '1 ms' where person_id = {person}",
+    ],
+)
+async def test_a_session_that_ends_takes_its_sockets_along_and_no_others(module_service: Service, cause: str) -> None:
+    database = module_service.database
+    person = int(
+        database.psql("""
+            insert into parking.people (tenant_id, email, display_name)
+            values (1, 'gone-' || gen_random_uuid() || '@parking.com', 'Gone') returning id""")
+    )
+    async with (
+        watching(module_service, person) as one,
+        watching(module_service, person) as two,
+        watching(module_service, DRIVER_1) as other,
+        watching(module_service) as stranger,
+    ):
+        for socket in (one, two, other, stranger):
+            await cells(socket)
+        begun = asyncio.get_running_loop().time()
+        database.psql(cause.format(person=person))
+        assert await close_of(one) == await close_of(two) == (1008, "session-over")
+        assert asyncio.get_running_loop().time() - begun < LIMIT
+        for socket in (other, stranger):
+            await socket.ping()
+            assert socket.state.name == "OPEN"
+
+
+async def test_a_session_that_is_over_opens_no_socket_and_says_why(module_service: Service) -> None:
+    token = issue_token(module_service, DRIVER_2)
+    module_service.database.psql(f"select parking.sign_out_everywhere({DRIVER_2})")
+    async with watching(module_service, Cookie=f"session={token}") as socket:
+        assert await close_of(socket) == (1008, "session-over")
+
+
+async def test_a_refresh_token_says_whose_socket_it_is_and_is_not_exchanged(module_service: Service) -> None:
+    token = module_service.database.psql(
+        "select refresh_token from parking.sign_in('driver1@parking.com', 'password123')"
+    )
+    for _ in range(2):
+        async with watching(module_service, Cookie=f"session=lapsed; refresh={token}") as socket:
+            await cells(socket)
+    present = """
+        select count(*) from parking.refresh_tokens
+        where hash = parking_private.hash_token('{}') and superseded_at is null"""
+    assert module_service.database.psql(present.format(token)) == "1"
+    module_service.database.psql(f"select parking.sign_out_everywhere({DRIVER_1})")
+    async with watching(module_service, Cookie=f"session=lapsed; refresh={token}") as socket:
+        assert await close_of(socket) == (1008, "session-over")

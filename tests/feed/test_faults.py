@@ -32,11 +32,10 @@ import pytest
 import websockets
 from websockets.asyncio.client import connect as connect_to
 
-from service.auth import Tokens
 from tests.conftest import Connect
 from tests.feed.test_boards import BERLIN, DAY, slot
 from tests.feed.test_events import ANNOUNCE_MANY, LIMIT
-from tests.support import ROOT, Cluster, Database, Service, deploy, new_database, temporary_cluster
+from tests.support import ROOT, Cluster, Database, Service, deploy, issue_token, new_database, temporary_cluster
 from tests.support.service import SERVERS, Server
 from tests.support.sql import BOOK, COMPLETE, DRIVER_1, DRIVER_2, edit_function, one_row
 
@@ -138,7 +137,7 @@ class Watcher(Client):
         self.latest = ""
         self.path_ = f"/ws/board?lot=1&date={DAY}"
         if person is not None:
-            token = Tokens(service.secret, 3600).issue(person, f"driver{person}@parking.com")
+            token = issue_token(service, person)
             self.headers = {"Cookie": f"session={token}"}
 
     @property

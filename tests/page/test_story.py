@@ -264,7 +264,7 @@ async def test_an_account_that_is_gone_has_to_sign_in(
         where p.email = 'driver1@parking.com'
     """)
     page = await open_window(day, "gone@parking.com")
-    module_database.psql("delete from parking.people where email = 'gone@parking.com'")
+    module_database.psql("update parking.people set active = false where email = 'gone@parking.com'")
     await cell(page, 1, day).click()
     await expect(page.get_by_label("Password")).to_be_visible()
     await sign_in_here(page, DRIVER_1)

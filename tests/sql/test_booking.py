@@ -194,34 +194,3 @@ async def test_a_refusal_stores_nothing(connect: Connect) -> None:
         await service.fetch(BOOK, DRIVER_2, 1, hours_ahead(1), hours_ahead(2))
     assert await superuser.fetchval("select count(*) from parking.reservations") == 1
     assert await superuser.fetchval("select count(*) from parking.events") == 1
-
-
-async def test_signing_in(connect: Connect) -> None:
-    service = await connect()
-    sign_in = "select * from parking.sign_in($1, $2, $3)"
-    known = await one_row(service, sign_in, "Driver1@Parking.com", "password123", "default")
-    assert (known["outcome"], known["person_id"], known["driver"]) == ("signed-in", DRIVER_1, "driver1@parking.com")
-    for email, password, tenant in [
-        ("driver1@parking.com", "password124", "default"),
-        ("nobody@parking.com", "password123", "default"),
-        ("driver1@parking.com", "password123", "elsewhere"),
-        ("driver1@parking.com", "", "default"),
-        ("driver1@parking.com", None, "default"),
-        (None, None, None),
-        ("x" * 10_000, "y" * 10_000, "default"),
-    ]:
-        row = await one_row(service, sign_in, email, password, tenant)
-        assert tuple(row) == ("wrong-credentials", None, None, None)
-
-
-async def test_an_unknown_email_costs_as_much_work_as_a_wrong_password(connect: Connect) -> None:
-    """Both run bcrypt at the same cost: the stand-in for an unknown person's hash is a real one."""
-    superuser = await connect("postgres")
-    source = await superuser.fetchval(
-        "select prosrc from pg_proc where oid = 'parking.sign_in(text,text,text)'::regprocedure"
-    )
-    stand_in = source.split("c_nobody constant text := '")[1].split("'")[0]
-    real = await superuser.fetchval("select password_hash from parking.people where id = $1", DRIVER_1)
-    assert stand_in[:7] == real[:7] == "$2a$10$"
-    assert len(stand_in) == len(real) == 60
-    assert len(await superuser.fetchval("select extensions.crypt('x', $1)", stand_in)) == 60

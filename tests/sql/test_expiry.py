@@ -8,7 +8,6 @@ import asyncpg
 import pytest
 
 from tests.conftest import Connect
-from tests.sql.test_races import waits_for_a_lock
 from tests.support import Cluster
 from tests.support.sql import (
     BOOK,
@@ -20,6 +19,7 @@ from tests.support.sql import (
     one_row,
     refused,
     shift_clock,
+    waits_for_a_lock,
 )
 
 

@@ -9,7 +9,17 @@ from datetime import datetime, timedelta
 import asyncpg
 
 from tests.conftest import Connect
-from tests.support.sql import BOOK, COMPLETE, DRIVER_1, DRIVER_2, edit_function, hours_ahead, one_row, shift_clock
+from tests.support.sql import (
+    BOOK,
+    COMPLETE,
+    DRIVER_1,
+    DRIVER_2,
+    edit_function,
+    hours_ahead,
+    one_row,
+    shift_clock,
+    waits_for_a_lock,
+)
 
 BOOK_SIGNATURE = "parking.book(bigint,bigint,timestamptz,timestamptz)"
 OVERLAPS = """
@@ -178,14 +188,3 @@ async def test_two_sweeps_release_each_reservation_once(connect: Connect) -> Non
     sweepers = [await connect("parking_dba") for _ in range(8)]
     released = await asyncio.gather(*(c.fetch("select * from parking.release_stale(2)") for c in sweepers))
     assert sorted(row["spot_id"] for rows in released for row in rows) == [1, 2, 3, 4, 5]
-
-
-async def waits_for_a_lock(superuser: asyncpg.Connection) -> None:
-    """Until some session of this database waits for a lock."""
-    for _ in range(400):
-        if await superuser.fetchval(
-            "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
-        ):
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("nobody waits for a lock")

@@ -3,7 +3,17 @@
 from tests.support.browser import chromium_executable
 from tests.support.cluster import ROOT, Cluster, CommandFailed, run, temporary_cluster
 from tests.support.database import Database, deploy, new_database, psql, sqitch, template_database
-from tests.support.service import DRIVER_1, DRIVER_2, OPERATOR, PASSWORD, Service, free_port, sign_in
+from tests.support.service import (
+    DRIVER_1,
+    DRIVER_2,
+    OPERATOR,
+    PASSWORD,
+    Service,
+    admission,
+    free_port,
+    issue_token,
+    sign_in,
+)
 
 __all__ = [
     "DRIVER_1",
@@ -15,9 +25,11 @@ __all__ = [
     "CommandFailed",
     "Database",
     "Service",
+    "admission",
     "chromium_executable",
     "deploy",
     "free_port",
+    "issue_token",
     "new_database",
     "psql",
     "run",

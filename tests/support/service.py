@@ -10,13 +10,15 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import httpx
 
+from service.auth import Tokens
 from tests.support.cluster import ROOT
 from tests.support.database import Database
 
@@ -174,6 +176,29 @@ class Service:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         await asyncio.to_thread(self.__exit__, exc_type, exc, trace)
+
+
+def issue_token(service: Service, person: int = 1, seconds: int = 3600) -> str:
+    """An access token for a new session of this person, without asking for the password."""
+    row = service.database.psql(f"""
+        insert into parking.sessions (tenant_id, person_id, opened_at, renewed_at, expires_at)
+        select p.tenant_id, p.id, parking.clock(), parking.clock(), parking.clock() + interval '1 hour'
+        from parking.people p where p.id = {person}
+        returning id, (select p.email from parking.people p where p.id = person_id)""")
+    session, email = row.split("|")
+    return Tokens(service.secret, seconds).issue(admission(person, email, session))
+
+
+def admission(person: int = 1, email: str = DRIVER_1, session: str | None = None) -> dict[str, Any]:
+    """What a token of the demo's drivers is issued for; of a session that there is not, unless one is given."""
+    return {
+        "session_id": uuid.UUID(session) if session else uuid.uuid4(),
+        "person_id": person,
+        "email": email,
+        "tenant": "default",
+        "roles": ["driver"],
+        "permissions": ["read:own_data", "read:parking", "write:reservation"],
+    }
 
 
 async def sign_in(client: httpx.AsyncClient, email: str = DRIVER_1, password: str = PASSWORD) -> dict[str, str]:

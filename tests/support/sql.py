@@ -1,5 +1,6 @@
 """What the SQL tests share: the two drivers, refusals, moments, and the way to break a function on purpose."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -44,3 +45,14 @@ async def edit_function(superuser: asyncpg.Connection, signature: str, old: str,
 async def shift_clock(superuser: asyncpg.Connection, shift: timedelta) -> None:
     """Set parking.clock() so far ahead of the real time."""
     await superuser.execute("update parking_private.clock_shift set shift = $1", shift)
+
+
+async def waits_for_a_lock(superuser: asyncpg.Connection) -> None:
+    """Until some session of this database waits for a lock."""
+    for _ in range(400):
+        if await superuser.fetchval(
+            "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+        ):
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("nobody waits for a lock")
