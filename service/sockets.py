@@ -21,7 +21,7 @@ from litestar import WebSocket, websocket
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
-from service.auth import address_of, refresh_cookie, same_origin, session
+from service.auth import Identity, address_of, bearer, refresh_cookie, same_origin, session
 from service.database import Database
 from service.feed import Feed, Follower, Mark
 from service.outbox import POLICY_VIOLATION, SERVICE_RESTART, TRY_AGAIN_LATER, Outbox
@@ -37,7 +37,11 @@ CLOSE_SECONDS: Final = 2.0
 # A cursor names every transaction that ran at its reading; a thousand of them fit.
 LONGEST_CURSOR: Final = 40_000
 
-FIND_LOT = "select l.id, l.tenant_slug, l.name, l.address, l.time_zone, l.today from parking.find_lot($1, $2) l"
+FIND_LOT = """
+    select l.id
+    from parking.session($1, $2) s
+    cross join lateral parking.find_lot($3, $4, s.actor) l
+"""
 
 # The page's access token may have lapsed; then the refresh token says whose socket it is, and is not exchanged: not
 # every browser takes a cookie from the answer to a handshake.
@@ -58,18 +62,26 @@ async def events_socket(  # noqa: PLR0917 (Litestar gives them by name)
     database: NamedDependency[Database],
     settings: NamedDependency[Settings],
     feed: NamedDependency[Feed],
+    open_sessions: NamedDependency[OpenSessions],
     lot: LotNumber = None,
     after: Annotated[str | None, QueryParameter(name="after", max_length=LONGEST_CURSOR)] = None,
 ) -> None:
     """Every event of a lot, the configured one unless told otherwise, as a JSON object a message.
 
     With `after`, a cursor from an earlier message, those that were missed come first, none twice; or `reset` when the
-    record does not reach back that far.
+    record does not reach back that far. A lot that is not public takes a Bearer token of its own people.
     """
-    record = await database.row(FIND_LOT, lot or settings.lot, settings.tenant)
+    identity = bearer(socket) if "authorization" in socket.headers else None
+    own = None if identity is None else identity.session
+    record = await database.row(FIND_LOT, own, address_of(socket), lot or settings.lot, settings.tenant)
     await feed.refresh()
-    with feed.following(record["id"]) as follower:
-        await _converse(socket, follower.outbox, greeting=_greeting(feed, follower, after))
+    with (
+        feed.following(record["id"]) as follower,
+        open_sessions.holding(own, follower.outbox),
+    ):
+        await _converse(
+            socket, follower.outbox, greeting=_greeting(feed, follower, after), lifetime=_lifetime(identity)
+        )
 
 
 @websocket("/ws/board")
@@ -105,7 +117,12 @@ async def board_socket(  # noqa: PLR0917 (Litestar gives them by name)
         feed.boards.watching(Lot.of(record), day or record["today"], record["actor"]) as outbox,
         open_sessions.holding(record["session"], outbox),
     ):
-        await _converse(socket, outbox, lifetime=None if identity is None else identity.expires - time.time())
+        await _converse(socket, outbox, lifetime=_lifetime(identity))
+
+
+def _lifetime(identity: Identity | None) -> float | None:
+    """For how many seconds the access token is still good; for ever, of nobody's."""
+    return None if identity is None else identity.expires - time.time()
 
 
 def _require_own_origin(socket: Socket) -> None:

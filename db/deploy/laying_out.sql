@@ -526,9 +526,12 @@ create function parking_private.lay_out(
     volatile
 as $$
 declare
+    c_most  constant integer := 20000;
     v_item  jsonb;
     v_rows  jsonb;
     v_floor parking.floors;
+    v_spots numeric := (
+        select count(*) from parking.spots s where s.tenant_id = lot.tenant_id and s.lot_id = lot.id and s.retired_at is null);
 begin
     if jsonb_typeof(layout) is distinct from 'array' or jsonb_array_length(layout) > 100 then
         perform parking_private.refuse('not-a-layout', 'A layout is a list of up to 100 floors.');
@@ -546,11 +549,15 @@ begin
                 select jsonb_agg(v_item - '{name,rows}'::text[])
                 from generate_series(1, parking_private.read_layout_member('rows', v_rows, 200))), '[]');
         end if;
+        v_spots := v_spots + (
+            select coalesce(sum((r.item ->> 'spots')::numeric), 0)
+            from jsonb_array_elements(v_rows) r(item)
+            where jsonb_typeof(r.item -> 'spots') = 'number');
+        if v_spots > c_most then
+            perform parking_private.refuse('not-a-layout', format('A lot has %s spots at most.', c_most));
+        end if;
         perform parking_private.lay_rows(v_floor, v_rows);
     end loop;
-    if (select count(*) > 20000 from parking.spots s where s.tenant_id = lot.tenant_id and s.lot_id = lot.id and s.retired_at is null) then
-        perform parking_private.refuse('not-a-layout', 'A lot has 20000 spots at most.');
-    end if;
 end
 $$;
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import get
+from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from msgspec import UNSET, Struct, UnsetType
 
+from service.auth import admit_bearer, caller
 from service.database import Database
 from service.edge import LARGEST_NUMBER
 from service.openapi import problems
@@ -45,16 +46,27 @@ DayParameter = Annotated[
 ]
 
 
-@get("/spots", responses=problems(400, 404, 422), tags=["spots"], summary="List the spots")
+@get(
+    "/spots",
+    guards=[admit_bearer],
+    responses=problems(400, 401, 404, 422),
+    security=[{}, {"Bearer": []}],
+    tags=["spots"],
+    summary="List the spots",
+)
 async def list_spots(
+    request: Request[Any, Any, Any],
     database: NamedDependency[Database],
     settings: NamedDependency[Settings],
     lot: LotParameter = None,
     date: DayParameter = None,
 ) -> list[Spot]:
-    """All spots of a lot."""
+    """All spots of a lot. One that is not public takes a token of its own people."""
     rows = await database.rows(
-        "select s.* from parking.find_lot($1, $2) l cross join lateral parking.list_spots(l.id, $3) s",
+        """
+        select p.*
+        from parking.session($1, $2) s, parking.find_lot($3, $4, s.actor) l, parking.list_spots(l.id, $5, s.actor) p""",
+        *caller(request),
         lot or settings.lot,
         settings.tenant,
         date,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from litestar import get
+from typing import Any
+
+from litestar import Request, get
 from litestar.di import NamedDependency
 from msgspec import Struct
 
 from service.api.spots import LotParameter
+from service.auth import admit_bearer, caller
 from service.database import Database
 from service.openapi import problems
 from service.settings import Settings
@@ -24,13 +27,26 @@ class Stats(Struct):
     time_zone: str
 
 
-@get("/stats", responses=problems(400, 404), tags=["statistics"], summary="Show the statistics")
+@get(
+    "/stats",
+    guards=[admit_bearer],
+    responses=problems(400, 401, 404),
+    security=[{}, {"Bearer": []}],
+    tags=["statistics"],
+    summary="Show the statistics",
+)
 async def show_stats(
-    database: NamedDependency[Database], settings: NamedDependency[Settings], lot: LotParameter = None
+    request: Request[Any, Any, Any],
+    database: NamedDependency[Database],
+    settings: NamedDependency[Settings],
+    lot: LotParameter = None,
 ) -> Stats:
     """A lot in numbers."""
     row = await database.row(
-        "select s.* from parking.find_lot($1, $2) l cross join lateral parking.stats(l.id) s",
+        """
+        select f.*
+        from parking.session($1, $2) s, parking.find_lot($3, $4, s.actor) l, parking.stats(l.id, s.actor) f""",
+        *caller(request),
         lot or settings.lot,
         settings.tenant,
         pool="stats",

@@ -14,13 +14,17 @@ STRANGER = "boss@far.example"
 
 @pytest.fixture
 def people(database: Database) -> dict[str, int]:
-    """An administrator here and one of another tenant, besides the two drivers; by their e-mails."""
+    """One administrator here and one of another tenant, besides the demo's people; by their e-mails."""
     database.psql(f"select parking.add_person('{ADMIN}', 'Boss', role => 'admin', password => '{PASSWORD}')")
+    database.psql("select parking.revoke_role(parking.find_person('admin@parking.com'), 'admin')")
     database.psql(f"select parking.found_tenant('far', 'Far', '{STRANGER}', admin_password => '{PASSWORD}')")
     return {
         email: int(number)
         for email, number in (
-            line.split("|") for line in database.psql("select email, id from parking.members").splitlines()
+            line.split("|")
+            for line in database.psql(
+                "select email, id from parking.members where tenant in ('default', 'far')"
+            ).splitlines()
         )
     }
 

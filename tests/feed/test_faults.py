@@ -879,7 +879,7 @@ async def test_a_stopped_reader_costs_nobody_anything(database: Database, connec
 MORE_SPOTS = """
     insert into parking.spots (tenant_id, lot_id, row_id, name, position)
     select 1, 1, 1, 'Spot ' || n, n from generate_series(6, 60) n"""
-RENAME = "update parking.spots set name = 'Spot ' || position || ' of round ' || $1::int"
+RENAME = "update parking.spots set name = 'Spot ' || position || ' of round ' || $1::int where lot_id = 1"
 SPOIL = "select parking_private.announce(1, 'released', 1, 1, 1, null, $1, $2, now())"
 
 

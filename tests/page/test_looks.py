@@ -80,7 +80,7 @@ async def test_hostile_names_stay_inert_and_inside(open_window: Open, module_dat
     module_database.psql(f"""
         update parking.spots set name = '{quoted}' where id = 1;
         update parking.spots set name = '{ENDLESS}' where id = 2;
-        update parking.lots set name = '{quoted}', address = '{quoted}'""")
+        update parking.lots set name = '{quoted}', address = '{quoted}' where id = 1""")
     try:
         page = await open_window(day, DRIVER_1, width=SMALLEST_PHONE)
         shown = page.get_by_role("rowheader").nth(0)
@@ -97,4 +97,4 @@ async def test_hostile_names_stay_inert_and_inside(open_window: Open, module_dat
     finally:
         module_database.psql("""
             update parking.spots set name = 'Spot ' || id where id in (1, 2);
-            update parking.lots set name = 'Demo Garage'""")
+            update parking.lots set name = 'Demo Garage' where id = 1""")

@@ -46,7 +46,9 @@ async def refresh(connection: asyncpg.Connection, token: str, address: str = HOM
 
 
 async def audit(superuser: asyncpg.Connection, *columns: str) -> list[tuple[Any, ...]]:
-    rows = await superuser.fetch(f"select {', '.join(columns)} from parking.audit order by id")
+    rows = await superuser.fetch(
+        f"select {', '.join(columns)} from parking.audit where object_type <> 'lot' order by id"
+    )
     return [tuple(row) for row in rows]
 
 
