@@ -91,7 +91,7 @@ def server_of(app: Any, *, lifespan: Literal["on", "off"]) -> Server:  # noqa: A
         ws_per_message_deflate=False,
         backlog=BACKLOG,
         timeout_graceful_shutdown=GRACE_SECONDS,
-        # Nothing here asks for a client's address, and anybody may claim one.
+        # auth.address_of goes by the proxies that are trusted; anybody may claim an address.
         proxy_headers=False,
         server_header=False,
         access_log=False,

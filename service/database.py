@@ -37,11 +37,11 @@ LANE_SECONDS: Final = 2.0
 LONGEST_QUEUE_SECONDS: Final = 6.0
 
 # What anybody may ask for without an account and what costs more than a booking gets pools of its own, so that it
-# cannot take the drivers' connections: figures, and the boards that the feed reads.
-STATS_POOL_SIZE: Final = 2
+# cannot take the drivers' connections, nor the feed's: figures and whole lots, and the boards that the feed reads.
+PUBLIC_POOL_SIZE: Final = 3
 BOARDS_POOL_SIZE: Final = 2
 
-PoolName = Literal["main", "sign_in", "stats", "boards"]
+PoolName = Literal["main", "sign_in", "public", "boards"]
 
 
 class Database:
@@ -57,7 +57,7 @@ class Database:
         sizes: dict[PoolName, int] = {
             "main": self._settings.pool_size,
             "sign_in": SIGN_IN_POOL_SIZE,
-            "stats": STATS_POOL_SIZE,
+            "public": PUBLIC_POOL_SIZE,
             "boards": BOARDS_POOL_SIZE,
         }
         for name, size in sizes.items():

@@ -1,7 +1,8 @@
-"""Watches the sessions for which sockets are open, and closes those sockets when a session has ended.
+"""Watches over what the open sockets may still see, and closes those that may not any more.
 
-A request asks `parking.session()` each time. A socket asks nothing once it is open, so one statement a second asks for
-all of them: after a sign-out somewhere else, a changed password or a closed account they end within about that time.
+A request asks `parking.session()` and `parking.find_lot()` each time. A socket asks nothing once it is open, so two
+statements a second ask for all of them: after a sign-out somewhere else, a changed password or a closed account, and
+when a lot is public no longer, they end within about that time.
 """
 
 from __future__ import annotations
@@ -9,27 +10,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Hashable, Iterator
+from typing import Final, TypeVar
 from uuid import UUID
-
-import asyncpg
 
 from service.database import Database
 from service.outbox import POLICY_VIOLATION, Outbox
-from service.problems import SESSION_OVER, Problem
+from service.problems import SESSION_OVER
 
 log = logging.getLogger(__name__)
 
+K = TypeVar("K", bound=Hashable)
+
 CHECK_SECONDS: Final = 1.0
+UNKNOWN_LOT: Final = "unknown-lot"
+
+LOST_LOTS = "select l.lot, l.actor from parking.lost_lots($1, $2) l"
 
 
 class OpenSessions:
-    """The sessions that hold sockets open, and the outboxes of these."""
+    """The sessions that hold sockets open, the lots that these look at, and their outboxes."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._outboxes: dict[UUID, set[Outbox]] = {}
+        self._by_session: dict[UUID, set[Outbox]] = {}
+        self._by_lot: dict[tuple[int, int | None], set[Outbox]] = {}
         self._watcher: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -43,31 +48,50 @@ class OpenSessions:
             await asyncio.gather(self._watcher, return_exceptions=True)
 
     @contextlib.contextmanager
-    def holding(self, session: UUID | None, outbox: Outbox) -> Iterator[None]:
-        """Close the outbox when the session ends, as long as this lasts; nobody's session never does."""
-        if session is None:
+    def holding(self, session: UUID | None, lot: int, actor: int | None, outbox: Outbox) -> Iterator[None]:
+        """As long as this lasts, close the outbox when the session ends or the actor may not see the lot any more.
+
+        Nobody has no session, and sees lots that are public.
+        """
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(_member(self._by_lot, (lot, actor), outbox))
+            if session is not None:
+                stack.enter_context(_member(self._by_session, session, outbox))
             yield
-            return
-        outboxes = self._outboxes.setdefault(session, set())
-        outboxes.add(outbox)
-        try:
-            yield
-        finally:
-            outboxes.discard(outbox)
-            if not outboxes and self._outboxes.get(session) is outboxes:
-                del self._outboxes[session]
 
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(CHECK_SECONDS)
-            if not self._outboxes:
-                continue
             try:
-                rows = await self._database.rows("select parking.ended_sessions($1) as id", list(self._outboxes))
-            except (Problem, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-                # Whoever acts is asked by the database itself; a socket only hears what is public, and their own cells.
-                log.warning("Whether sessions have ended cannot be told (%s); trying again", type(error).__name__)
-                continue
-            for row in rows:
-                for outbox in self._outboxes.get(row["id"], ()):
-                    outbox.close(POLICY_VIOLATION, SESSION_OVER)
+                await self._check()
+            except Exception:
+                # Whoever acts is asked by the database itself; what a socket hears meanwhile is what it heard before.
+                log.exception("Whether sockets may stay open cannot be told; trying again")
+
+    async def _check(self) -> None:
+        if self._by_session:
+            sql = "select parking.ended_sessions($1) as id"
+            for row in await self._database.rows(sql, list(self._by_session)):
+                _close(self._by_session.get(row["id"]), SESSION_OVER)
+        if self._by_lot:
+            lots, actors = zip(*self._by_lot, strict=True)
+            for row in await self._database.rows(LOST_LOTS, list(lots), list(actors)):
+                _close(self._by_lot.get((row["lot"], row["actor"])), UNKNOWN_LOT)
+
+
+@contextlib.contextmanager
+def _member(groups: dict[K, set[Outbox]], key: K, outbox: Outbox) -> Iterator[None]:
+    """Belong to a group, which is there as long as somebody does."""
+    group = groups.setdefault(key, set())
+    group.add(outbox)
+    try:
+        yield
+    finally:
+        group.discard(outbox)
+        if not group and groups.get(key) is group:
+            del groups[key]
+
+
+def _close(group: set[Outbox] | None, reason: str) -> None:
+    for outbox in list(group or ()):
+        outbox.close(POLICY_VIOLATION, reason)

@@ -38,7 +38,7 @@ CLOSE_SECONDS: Final = 2.0
 LONGEST_CURSOR: Final = 40_000
 
 FIND_LOT = """
-    select l.id
+    select l.id, s.actor
     from parking.session($1, $2) s
     cross join lateral parking.find_lot($3, $4, s.actor) l
 """
@@ -77,7 +77,7 @@ async def events_socket(  # noqa: PLR0917 (Litestar gives them by name)
     await feed.refresh()
     with (
         feed.following(record["id"]) as follower,
-        open_sessions.holding(own, follower.outbox),
+        open_sessions.holding(own, record["id"], record["actor"], follower.outbox),
     ):
         await _converse(
             socket, follower.outbox, greeting=_greeting(feed, follower, after), lifetime=_lifetime(identity)
@@ -115,7 +115,7 @@ async def board_socket(  # noqa: PLR0917 (Litestar gives them by name)
         return
     with (
         feed.boards.watching(Lot.of(record), day or record["today"], record["actor"]) as outbox,
-        open_sessions.holding(record["session"], outbox),
+        open_sessions.holding(record["session"], record["id"], record["actor"], outbox),
     ):
         await _converse(socket, outbox, lifetime=_lifetime(identity))
 

@@ -95,6 +95,56 @@ Example:
 grant execute on function parking.find_lot(bigint, text, bigint) to parking_service, parking_dba;
 
 
+create function parking.lost_lots(
+    lots   bigint[],
+    actors bigint[]
+)
+    returns table (
+        lot   bigint,
+        actor bigint
+    )
+    language plpgsql
+    volatile
+    security definer
+    set search_path = pg_catalog, parking, parking_private, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    return query
+        select u.lot, u.actor
+        from unnest(lots, actors) u(lot, actor)
+        where not exists (
+            select
+            from parking.lots l
+            where l.id = u.lot
+              and l.retired_at is null
+              and (l.public or exists (
+                select
+                from parking.people p
+                join parking.memberships m on m.tenant_id = p.tenant_id and m.person_id = p.id
+                join parking_private.role_permissions r on r.role = m.role
+                where p.tenant_id = l.tenant_id and p.id = u.actor and p.active and r.permission in ('read:parking', '*')
+              ))
+        );
+end
+$$;
+
+comment on function parking.lost_lots(bigint[], bigint[]) is
+$$Of pairs of a lot and who looks at it, nobody being null, those for which find_lot() would say now that there is no such lot.
+
+For the service, which asks find_lot() when a socket opens, and this for all open ones together. It has to look across
+tenants, in which it only reads.
+
+Example:
+    select lot, actor from parking.lost_lots('{1, 123456789}', '{null, null}');
+        lot    | actor
+    -----------+-------
+     123456789 |
+    (1 row)$$;
+
+grant execute on function parking.lost_lots(bigint[], bigint[]) to parking_service, parking_dba;
+
+
 create function parking_private.slot_label(starts time, ends time)
     returns text
     language sql
@@ -468,5 +518,10 @@ Example:
     (1 row)$$;
 
 grant execute on function parking.free_spots(timestamptz, timestamptz, bigint, text, bigint) to parking_service, parking_dba;
+
+-- Only a superuser may give an object away.
+grant select on parking_private.role_permissions to parking_platform;
+reset role;
+alter function parking.lost_lots(bigint[], bigint[]) owner to parking_platform;
 
 commit;

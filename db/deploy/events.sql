@@ -36,9 +36,9 @@ comment on column parking.events.epoch is
 comment on column parking.events.xid is
     'The writing transaction. Ids become visible out of order; a reader goes by this and its previous snapshot.';
 comment on column parking.events.type is
-    'booked; completed by the driver; released by the stale checker; overridden: somebody said what state the spot is in, or took it back.';
+    'booked; completed: ended by the driver, or with the driver''s account; released by the stale checker; overridden: somebody said what state the spot is in, or took it back.';
 comment on column parking.events.ends is 'Until when the event concerns the spot; null, of an override only: until further notice.';
-comment on column parking.events.actor_id is 'Who did it; null: the stale checker.';
+comment on column parking.events.actor_id is 'Who did it; null: the stale checker, or a DBA.';
 comment on column parking.events.at is 'When, by parking.clock().';
 
 create index events_by_transaction on parking.events (epoch, xid);
@@ -86,7 +86,7 @@ select
 from parking.events e
 left join parking.people p on p.tenant_id = e.tenant_id and p.id = e.actor_id;
 
-comment on view parking.history is 'The events with the e-mail of whoever caused them. No actor: the stale checker.';
+comment on view parking.history is 'The events with the e-mail of whoever caused them. No actor: the stale checker, or a DBA.';
 
 grant select on parking.history to parking_dba, parking_reporting;
 

@@ -1,9 +1,9 @@
 -- Deploy parking:membership to pg
 -- requires: audit
 --
--- Who acts, and what they may do. Every function that acts for somebody takes the actor's number first and begins with
--- require_actor(): it finds out whose data the call is about, enters that tenant and asks for one permission. psql and
--- REST go through the same door.
+-- Who acts, and what they may do. A function that acts for somebody takes the actor's number and begins with
+-- require_actor() or require_actor_or_dba(): it finds out whose data the call is about, enters that tenant and asks for
+-- one permission. psql and REST go through the same door.
 
 begin;
 

@@ -33,7 +33,7 @@ comment on column parking.people.erased_at is
 create index people_by_id on parking.people (id);
 
 select parking_private.isolate('parking.people');
-grant select on parking.people to parking_platform;
+grant select (tenant_id, id, email, display_name, active, created_at, erased_at) on parking.people to parking_platform;
 grant select (tenant_id, id, email, display_name, active, created_at) on parking.people to parking_viewer;
 
 
@@ -50,7 +50,7 @@ values ('read:parking',      'See lots, spots and what is free.'),
        ('read:own_data',     'See one''s own reservations and account.'),
        ('write:parking',     'Change lots and spots and the state of a spot.'),
        ('read:analytics',    'See how lots are used, and who booked what.'),
-       ('write:tenants',     'Found tenants, and act in each of them.'),
+       ('write:tenants',     'Found tenants, and look after the people of each of them.'),
        ('*',                 'Everything within one''s own tenant.');
 
 

@@ -9,6 +9,8 @@ drop function parking.board(bigint, date, bigint);
 drop function parking_private.require_day(date);
 drop function parking_private.cells(parking.lots, date, timestamptz);
 drop function parking_private.slot_label(time, time);
+revoke select on parking_private.role_permissions from parking_platform;
+drop function parking.lost_lots(bigint[], bigint[]);
 drop function parking.find_lot(bigint, text, bigint);
 drop function parking_private.enter_lot(bigint, text, bigint);
 

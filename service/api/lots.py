@@ -353,7 +353,10 @@ async def build_lot(data: JSONBody[NewLot], request: Member, database: NamedDepe
 async def describe_lot(lot: LotId, request: Caller, database: NamedDependency[Database]) -> LotPlan:
     """A lot with its floors, their rows and their spots."""
     row = await database.row(
-        "select parking.describe_lot($3, s.actor) as lot from parking.session($1, $2) s", *caller(request), lot
+        "select parking.describe_lot($3, s.actor) as lot from parking.session($1, $2) s",
+        *caller(request),
+        lot,
+        pool="public",
     )
     return msgspec.json.decode(row["lot"], type=LotPlan)
 
@@ -437,7 +440,7 @@ async def show_board(
         *caller(request),
         lot,
         date,
-        pool="boards",
+        pool="public",
     )
     return [_board_spot(list(cells)) for _, cells in groupby(rows, key=lambda row: row["spot_id"])]
 

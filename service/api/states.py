@@ -120,7 +120,10 @@ async def list_spot_states(
 ) -> list[SpotState]:
     """All spots of the lot, in their order."""
     rows = await database.rows(
-        "select c.* from parking.session($1, $2) s, parking.list_spot_states($3, s.actor) c", *caller(request), lot
+        "select c.* from parking.session($1, $2) s, parking.list_spot_states($3, s.actor) c",
+        *caller(request),
+        lot,
+        pool="public",
     )
     return [SpotState.of(row) for row in rows]
 

@@ -49,6 +49,6 @@ async def show_stats(
         *caller(request),
         lot or settings.lot,
         settings.tenant,
-        pool="stats",
+        pool="public",
     )
     return Stats(**{name: row[name] for name in Stats.__struct_fields__})

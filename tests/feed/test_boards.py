@@ -286,3 +286,30 @@ async def test_a_refresh_token_says_whose_socket_it_is_and_is_not_exchanged(modu
     module_service.database.psql(f"select parking.sign_out_everywhere({DRIVER_1})")
     async with watching(module_service, Cookie=f"session=lapsed; refresh={token}") as socket:
         assert await close_of(socket) == (1008, "session-over")
+
+
+async def test_a_lot_that_is_public_no_longer_is_closed_to_strangers_and_to_no_others(module_service: Service) -> None:
+    database = module_service.database
+    events = f"{module_service.ws_url}/ws?lot=1"
+    own = {"Authorization": f"Bearer {issue_token(module_service, DRIVER_1)}"}
+    try:
+        async with (
+            watching(module_service) as stranger,
+            watching(module_service, DRIVER_1) as driver,
+            connect(events, proxy=None) as listener,
+            connect(events, additional_headers=own, proxy=None) as member,
+        ):
+            await cells(stranger)
+            await cells(driver)
+            database.psql("update parking.lots set public = false where id = 1")
+            assert await close_of(stranger) == await close_of(listener) == (1008, "unknown-lot")
+            for socket in (driver, member):
+                await socket.ping()
+                assert socket.state.name == "OPEN"
+        async with connect(events, additional_headers=own, proxy=None) as member:
+            assert "hello" in str(await asyncio.wait_for(member.recv(), LIMIT))
+        with pytest.raises(websockets.exceptions.InvalidStatus):
+            async with connect(events, proxy=None):
+                pass
+    finally:
+        database.psql("update parking.lots set public = true where id = 1")
