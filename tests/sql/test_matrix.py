@@ -99,6 +99,7 @@ CALLS: Mapping[str, Call] = {
     "find_spot_state": Call(reading("unknown-spot"), "select * from parking.find_spot_state({spot}, {actor})"),
     # For the feed, which asks find_lot() for each of its sockets first: whoever has the service's role may read them.
     "watch": Call(anybody(unknown="unknown-lot"), "select * from parking.watch({lot}, current_date)"),
+    "lost_lots": Call(anybody(), "select * from parking.lost_lots(array[{lot}]::bigint[], array[{actor}]::bigint[])"),
     "event_cursor": Call(anybody(), "select parking.event_cursor()"),
     "events_after": Call(anybody(), "select * from parking.events_after(null, {lot})"),
     # Reservations.
