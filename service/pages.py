@@ -147,8 +147,13 @@ class Cell(Struct, frozen=True):
 
     @property
     def state(self) -> str:
-        """The word on it: available, booked, yours, maintenance or past."""
+        """As this driver sees it: available, booked, yours, maintenance or past."""
         return "yours" if self.status == "booked" and self.reservation_id is not None else self.status
+
+    @property
+    def word(self) -> str:
+        """The word on it, which is short enough for three cells beside one another on a phone."""
+        return "closed" if self.state == "maintenance" else self.state
 
 
 _macros: Any = environment.get_template("board.html").module

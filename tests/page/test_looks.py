@@ -27,7 +27,11 @@ async def test_the_smallest_phone(
     open_window: Open, module_database: Database, day: dt.date, scheme: Literal["light", "dark"]
 ) -> None:
     book(module_database, 2, day, driver=DRIVER_2)
+    state = "select parking.set_spot_state(parking.find_person('operator@parking.com'), 4, '{}', 'Paint')"
     page = await open_window(day, DRIVER_1, scheme=scheme, width=SMALLEST_PHONE)
+    module_database.psql(state.format("maintenance"))
+    await expect(cell(page, 4, day)).to_have_attribute("data-status", "maintenance")
+    await expect(cell(page, 4, day).locator(".word")).to_have_text("Closed")
     await cell(page, 1, day).click()
     await expect_status(cell(page, 1, day), "yours")
     await expect_to_fit(page)
@@ -40,7 +44,9 @@ async def test_the_smallest_phone(
         word = one.locator(".word")
         assert await word.evaluate("word => word.scrollWidth <= word.parentElement.clientWidth")
         assert await word.evaluate("word => word.getClientRects().length") == 1
-    for address in ("/sign-in", "/problems/database-unavailable", "/?date=never"):
+    module_database.psql(state.format("free"))
+    await expect_status(cell(page, 4, day), "available")
+    for address in ("/account", "/sign-in", "/register", "/problems/database-unavailable", "/?date=never"):
         await page.goto(address)
         await expect_to_fit(page)
 
