@@ -1,9 +1,9 @@
-"""`make bench`: what live updates cost a booking, and how late they are, against the bars that they must keep to.
+"""`make bench`: what live updates and separate tenants cost, and how late news are, against the bars to keep to.
 
 On a cluster of its own with fsync and synchronous_commit on, gone afterwards; everything is on this machine, the
 clients too. Compare the ratios, and each figure with its floor; the absolute ones belong to the machine. BENCH_SECONDS
 is the length of one measurement (8; all of it takes under ten minutes), BENCH_OUT the file that gets the report as
-well; `python -m tests.bench booking reading sockets` takes the names of parts.
+well; `python -m tests.bench booking tenants reading sockets` takes the names of parts.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bench import booking, reading, sockets
+from tests.bench import booking, reading, sockets, tenants
 from tests.bench.load import SECONDS, prepare
 from tests.bench.report import Report
 from tests.support import ROOT, Cluster, deploy, new_database
 from tests.support.cluster import run
 
-PARTS = ["booking", "reading", "sockets"]
+PARTS = ["booking", "tenants", "reading", "sockets"]
 OPEN_FILES = 20_000
 MEMORY = "/dev/shm"  # noqa: S108 (gone with the bench)
 OUT = Path(os.environ.get("BENCH_OUT") or ROOT / ".data" / "bench.md")
@@ -37,12 +37,14 @@ async def measure(cluster: Cluster, parts: list[str], report: Report) -> None:
         f" synchronous_commit {cluster.psql('show synchronous_commit')}."
     )
     readings = []
-    if {"booking", "reading"} & {*parts}:
+    if {"booking", "tenants", "reading"} & {*parts}:
         with new_database(cluster) as database:
             deploy(database)
             book = await prepare(database)
             if "booking" in parts:
                 await booking.measure(database, book, report)
+            if "tenants" in parts:
+                await tenants.measure(database, book, report)
             if "reading" in parts:
                 readings.append(await reading.measure(database, book, "data on the disk"))
     if "reading" in parts:
