@@ -221,6 +221,13 @@ begin
               and o.ended_at is null
               and o.state = 'maintenance'
               and (o.ends is null or o.ends > cells.now)
+        ), places as materialized (
+            -- Put in order once, and not again for each of their cells.
+            select s.lot_id, s.id, s.name, s.type, row_number() over (order by f.position, r.position, s.position, s.id) as place
+            from parking.spots s
+            join parking.rows r on r.tenant_id = s.tenant_id and r.id = s.row_id
+            join parking.floors f on f.tenant_id = r.tenant_id and f.id = r.floor_id
+            where s.tenant_id = v_lot.tenant_id and s.lot_id = v_lot.id and s.retired_at is null
         )
         select s.lot_id, s.id, s.name, s.type, c.label, c.starts, c.ends,
                case
@@ -232,14 +239,11 @@ begin
                h.holders,
                h.reservations,
                case when c.ends > cells.now then least(c.ends, h.first_end, k.ends) end
-        from slots c
-        join parking.spots s on s.tenant_id = v_lot.tenant_id and s.lot_id = v_lot.id
-        join parking.rows r on r.tenant_id = s.tenant_id and r.id = s.row_id
-        join parking.floors f on f.tenant_id = r.tenant_id and f.id = r.floor_id
+        from places s
+        cross join slots c
         left join held h on h.spot_id = s.id and h.slot = c.starts
         left join closed k on k.spot_id = s.id and c.ends > cells.now and k.starts < c.ends and (k.ends is null or k.ends > c.starts)
-        where s.retired_at is null
-        order by f.position, r.position, s.position, s.id, c.starts;
+        order by s.place, c.starts;
 end
 $$;
 
