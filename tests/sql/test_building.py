@@ -459,3 +459,19 @@ async def test_the_first_lot_in_use_is_the_one_that_is_shown(connect: Connect) -
     service = await connect()
     await service.fetch(RETIRE["lot"], OPERATOR)
     assert await service.fetchval("select id from parking.find_lot()") == 2
+
+
+async def test_hiding_the_first_lot_leaves_the_tenant_its_front_page(connect: Connect) -> None:
+    service = await connect()
+    find, hide = (
+        "select id from parking.find_lot($1, 'default', $2)",
+        "select parking.change_lot($1, $2, public => false)",
+    )
+    await service.fetch(hide, OPERATOR, 1)
+    assert await service.fetchval(find, None, None) == 2
+    assert await service.fetchval(find, None, DRIVER_1) == 2
+    assert await service.fetchval(find, 1, DRIVER_1) == 1
+    await service.fetch(hide, OPERATOR, 2)
+    with refused("unknown-lot", 404):
+        await service.fetch(find, None, None)
+    assert await service.fetchval(find, None, DRIVER_1) == 1, "for its own people, where nothing is public"
