@@ -82,7 +82,13 @@ declare
     v_person  constant parking.people := parking_private.require_actor(actor, 'write:parking');
     v_lot     parking.lots;
 begin
+    -- Whoever asks for another tenant's lot neither waits for those who build there nor makes them wait.
+    perform from parking.lots l where l.tenant_id = v_person.tenant_id and l.id = hold_lot.lot;
+    if not found then
+        perform parking_private.refuse_place('lot', lot);
+    end if;
     perform pg_advisory_xact_lock(c_builder, (hold_lot.lot % 2147483647)::integer);
+    -- Read under the lock: whoever held it may have changed the lot, or retired it.
     select l.* into v_lot
     from parking.lots l
     where l.tenant_id = v_person.tenant_id and l.id = hold_lot.lot and l.retired_at is null;

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from tests.conftest import Connect
-from tests.support.sql import BOOK, DRIVER_1, edit_function, hours_ahead, one_row, refused
+from tests.support.sql import BOOK, DRIVER_1, edit_function, hours_ahead, one_row, refused, waits_for_a_lock
 
 OPERATOR, ADMIN, PLATFORM = 3, 4, 5
 FOREIGN_OPERATOR = 8
@@ -394,6 +394,44 @@ async def test_two_who_build_at_once_queue_up(connect: Connect) -> None:
     described = await plan(service, lot)
     assert [floor["position"] for floor in described["floors"]] == [1, 2, 3, 4, 5, 6]
     assert sum(len(row["spots"]) for floor in described["floors"] for row in floor["rows"]) == 10
+
+
+async def strangers_answer(connect: Connect) -> str | None:
+    """What an operator of another tenant is told about a lot on which somebody builds."""
+    builder, stranger = await connect(), await connect(lock_timeout="300ms")
+    async with builder.transaction():
+        await builder.fetch(WRITES["add_floor"], OPERATOR)
+        with pytest.raises(asyncpg.PostgresError) as caught:
+            await stranger.fetch(WRITES["change_lot"], FOREIGN_OPERATOR)
+    return caught.value.sqlstate
+
+
+async def test_a_stranger_waits_for_nobody_who_builds(connect: Connect) -> None:
+    assert await strangers_answer(connect) == "PK404"
+
+
+async def test_who_locked_first_and_looked_then_would_wait(connect: Connect) -> None:
+    """The negative control of the test above."""
+    superuser = await connect("postgres")
+    await edit_function(
+        superuser,
+        "parking_private.hold_lot(bigint,bigint)",
+        "perform from parking.lots l where l.tenant_id = v_person.tenant_id and l.id = hold_lot.lot;",
+        "perform;",
+    )
+    assert await strangers_answer(connect) == "55P03"
+
+
+async def test_who_waited_for_a_lot_that_is_retired_meanwhile_finds_none(connect: Connect) -> None:
+    superuser, one, other = await connect("postgres"), await connect(), await connect()
+    transaction = one.transaction()
+    await transaction.start()
+    await one.fetch(RETIRE["lot"], OPERATOR)
+    late = asyncio.ensure_future(other.fetch(WRITES["add_floor"], OPERATOR))
+    await waits_for_a_lock(superuser)
+    await transaction.commit()
+    with refused("unknown-lot", 404):
+        await late
 
 
 WRITES = {
