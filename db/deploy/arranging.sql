@@ -26,7 +26,7 @@ declare
     v_lot   constant parking.lots := parking_private.hold_lot(actor, lot);
     v_floor parking.floors;
 begin
-    perform parking_private.require_name('floor', v_lot.id, add_floor.name);
+    perform parking_private.require_name('floor', add_floor.name);
     perform parking_private.lay_out(v_lot,
         jsonb_build_array(jsonb_build_object('name', add_floor.name, 'rows', add_floor.rows, 'spots', add_floor.spots, 'type', spot_type)));
     select f.* into strict v_floor
@@ -114,8 +114,12 @@ begin
     if not found then
         perform parking_private.refuse_place('floor', floor);
     elsif name is not null then
-        perform parking_private.require_name('floor', v_lot.id, name, v_floor.id);
-        update parking.floors f set name = change_floor.name where f.tenant_id = v_lot.tenant_id and f.id = v_floor.id;
+        perform parking_private.require_name('floor', name);
+        begin
+            update parking.floors f set name = change_floor.name where f.tenant_id = v_lot.tenant_id and f.id = v_floor.id;
+        exception when unique_violation then
+            perform parking_private.refuse_taken_name('floor', name);
+        end;
     end if;
     perform parking_private.order_floors(v_lot, v_floor.id, place);
     perform parking_private.audit(actor, 'floor.changed', 'floor', v_floor.id,
@@ -218,8 +222,14 @@ begin
     if not found then
         perform parking_private.refuse_place('floor', floor);
     end if;
-    v_row := parking_private.lay_row(v_floor, name, prefix);
-    perform parking_private.lay_spots(v_row, spots, coalesce(prefix, format('%s-%s-', v_floor.position, name)), spot_type, null, null);
+    perform parking_private.require_name('row', name);
+    perform parking_private.require_spot_kind(spot_type, null, null);
+    perform parking_private.lay_rows(v_floor, jsonb_build_array(
+        jsonb_build_object('name', name, 'spots', spots, 'type', spot_type)
+        || case when prefix is null then '{}' else jsonb_build_object('prefix', prefix) end));
+    select r.* into strict v_row
+    from parking.rows r
+    where r.tenant_id = v_lot.tenant_id and r.floor_id = v_floor.id and r.name = add_row.name and r.retired_at is null;
     perform parking_private.order_rows(v_floor, v_row.id, place);
     perform parking_private.audit(actor, 'row.added', 'row', v_row.id,
         jsonb_build_object('floor', v_floor.id, 'name', v_row.name, 'spots', add_row.spots));
@@ -230,7 +240,8 @@ $$;
 comment on function parking.add_row(bigint, bigint, text, integer, text, text, integer) is
 $$Add a row to a floor, at a place in the order or behind the others, with so many spots of one type.
 
-The spots are called by a prefix and a number; without a prefix it is the floor's number and the row's name, as in 1-B-07.
+The spots are called by a prefix and a number; without a prefix it is the floor's number (of all that the lot ever had, wherever
+it has been moved) and the row's name, as in 1-B-07.
 
 Problems: unknown-actor, not-permitted, unknown-floor, not-a-name, name-taken, not-a-layout, not-a-spot-type, not-a-place-in-order.
 
@@ -309,8 +320,12 @@ begin
     if not found then
         perform parking_private.refuse_place('row', spot_row);
     elsif name is not null then
-        perform parking_private.require_name('row', v_row.floor_id, name, v_row.id);
-        update parking.rows r set name = change_row.name where r.tenant_id = v_lot.tenant_id and r.id = v_row.id;
+        perform parking_private.require_name('row', name);
+        begin
+            update parking.rows r set name = change_row.name where r.tenant_id = v_lot.tenant_id and r.id = v_row.id;
+        exception when unique_violation then
+            perform parking_private.refuse_taken_name('row', name);
+        end;
     end if;
     select f.* into strict v_floor from parking.floors f where f.tenant_id = v_lot.tenant_id and f.id = v_row.floor_id;
     perform parking_private.order_rows(v_floor, v_row.id, place);
@@ -397,6 +412,7 @@ create function parking.add_spot(
     security definer
     set search_path = pg_catalog, parking, parking_private, pg_temp
 as $$
+#variable_conflict use_column
 declare
     v_lot  constant parking.lots := parking_private.hold_place(actor, 'row', spot_row);
     v_row  parking.rows;
@@ -406,13 +422,17 @@ begin
     if not found then
         perform parking_private.refuse_place('row', spot_row);
     end if;
-    perform parking_private.require_name('spot', v_lot.id, name);
-    perform parking_private.require_spot_kind(spot_type, length_cm, width_cm);
+    perform parking_private.require_name('spot', add_spot.name);
+    perform parking_private.require_spot_kind(spot_type, add_spot.length_cm, add_spot.width_cm);
     insert into parking.spots as s (tenant_id, lot_id, row_id, name, type, length_cm, width_cm, position)
     select v_lot.tenant_id, v_lot.id, v_row.id, add_spot.name, spot_type, add_spot.length_cm, add_spot.width_cm, coalesce(max(o.position), 0) + 1
     from parking.spots o
     where o.tenant_id = v_lot.tenant_id and o.row_id = v_row.id
+    on conflict (tenant_id, lot_id, lower(name)) where retired_at is null do nothing
     returning s.* into v_spot;
+    if not found then
+        perform parking_private.refuse_taken_name('spot', add_spot.name);
+    end if;
     perform parking_private.order_spots(v_row, v_spot.id, place);
     perform parking_private.audit(actor, 'spot.added', 'spot', v_spot.id,
         jsonb_build_object('row', v_row.id, 'name', v_spot.name, 'type', v_spot.type));
@@ -494,17 +514,21 @@ begin
     if not found then
         perform parking_private.refuse_place('spot', spot);
     elsif name is not null then
-        perform parking_private.require_name('spot', v_lot.id, name, v_spot.id);
+        perform parking_private.require_name('spot', name);
     end if;
     perform parking_private.require_spot_kind(coalesce(spot_type, v_spot.type), length_cm, width_cm);
     select r.* into strict v_row from parking.rows r where r.tenant_id = v_lot.tenant_id and r.id = v_spot.row_id;
     perform parking_private.order_spots(v_row, v_spot.id, place);
-    update parking.spots s
-    set name = coalesce(change_spot.name, s.name),
-        type = coalesce(spot_type, s.type),
-        length_cm = coalesce(change_spot.length_cm, s.length_cm),
-        width_cm = coalesce(change_spot.width_cm, s.width_cm)
-    where s.tenant_id = v_lot.tenant_id and s.id = v_spot.id;
+    begin
+        update parking.spots s
+        set name = coalesce(change_spot.name, s.name),
+            type = coalesce(spot_type, s.type),
+            length_cm = coalesce(change_spot.length_cm, s.length_cm),
+            width_cm = coalesce(change_spot.width_cm, s.width_cm)
+        where s.tenant_id = v_lot.tenant_id and s.id = v_spot.id;
+    exception when unique_violation then
+        perform parking_private.refuse_taken_name('spot', name);
+    end;
     perform parking_private.audit(actor, 'spot.changed', 'spot', v_spot.id, jsonb_strip_nulls(jsonb_build_object(
         'name', change_spot.name, 'type', spot_type, 'length_cm', change_spot.length_cm, 'width_cm', change_spot.width_cm, 'position', place)));
     return parking_private.spot_details(v_spot);

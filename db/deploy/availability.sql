@@ -46,7 +46,7 @@ end
 $$;
 
 comment on function parking_private.enter_lot(bigint, text, bigint) is
-    'A lot by its number, or a tenant''s first one, if it is public or the actor may look at it; its tenant entered. Else the problem unknown-lot.';
+    'A lot by its number, or a tenant''s first public one, if it is public or the actor may look at it; its tenant entered. Else the problem unknown-lot.';
 
 
 create function parking.find_lot(
@@ -79,7 +79,7 @@ end
 $$;
 
 comment on function parking.find_lot(bigint, text, bigint) is
-$$A lot by its number, or a tenant's first one; today is the day that it has there now.
+$$A lot by its number, or a tenant's first public one (where none is public, its first); today is the day that it has there now.
 
 A lot that is not public is there only for an actor of its tenant, here and in every function that takes a lot.
 

@@ -276,12 +276,13 @@ create function parking.build_lot(
     security definer
     set search_path = pg_catalog, parking, parking_private, pg_temp
 as $$
+#variable_conflict use_column
 declare
     v_person constant parking.people := parking_private.require_actor(actor, 'write:parking');
     v_layout jsonb := layout;
     v_lot    parking.lots;
 begin
-    perform parking_private.require_name('lot', null, build_lot.name);
+    perform parking_private.require_name('lot', build_lot.name);
     perform parking_private.require_lot(build_lot.address, build_lot.time_zone, build_lot.latitude, build_lot.longitude, build_lot.amenities,
         build_lot.longest_booking, build_lot.booking_horizon);
     if v_layout is null then
@@ -296,7 +297,11 @@ begin
     values (v_person.tenant_id, build_lot.name, build_lot.address, build_lot.time_zone, build_lot.latitude, build_lot.longitude,
         coalesce(build_lot.public, true), build_lot.amenities,
         nullif(build_lot.longest_booking, '0'), nullif(build_lot.booking_horizon, '0'))
+    on conflict (tenant_id, lower(name)) where retired_at is null do nothing
     returning l.* into v_lot;
+    if not found then
+        perform parking_private.refuse_taken_name('lot', build_lot.name);
+    end if;
     perform parking_private.lay_out(v_lot, v_layout);
     perform parking_private.set_week(v_lot, coalesce(build_lot.opening_hours, '24/7'));
     perform parking_private.set_slots(v_lot, build_lot.slots);
@@ -468,7 +473,7 @@ as $$
 declare
     v_lot parking.lots := parking_private.hold_lot(actor, lot);
 begin
-    perform parking_private.require_name('lot', null, coalesce(change_lot.name, v_lot.name), v_lot.id);
+    perform parking_private.require_name('lot', coalesce(change_lot.name, v_lot.name));
     v_lot.name := coalesce(change_lot.name, v_lot.name);
     v_lot.address := coalesce(change_lot.address, v_lot.address);
     v_lot.time_zone := coalesce(change_lot.time_zone, v_lot.time_zone);
@@ -478,12 +483,16 @@ begin
     v_lot.amenities := coalesce(change_lot.amenities, v_lot.amenities);
     perform parking_private.require_lot(v_lot.address, v_lot.time_zone, v_lot.latitude, v_lot.longitude, v_lot.amenities,
         change_lot.longest_booking, change_lot.booking_horizon);
-    update parking.lots l
-    set name = v_lot.name, address = v_lot.address, time_zone = v_lot.time_zone, latitude = v_lot.latitude, longitude = v_lot.longitude,
-        public = v_lot.public, amenities = v_lot.amenities,
-        longest_booking = nullif(coalesce(change_lot.longest_booking, l.longest_booking), '0'),
-        booking_horizon = nullif(coalesce(change_lot.booking_horizon, l.booking_horizon), '0')
-    where l.tenant_id = v_lot.tenant_id and l.id = v_lot.id;
+    begin
+        update parking.lots l
+        set name = v_lot.name, address = v_lot.address, time_zone = v_lot.time_zone, latitude = v_lot.latitude, longitude = v_lot.longitude,
+            public = v_lot.public, amenities = v_lot.amenities,
+            longest_booking = nullif(coalesce(change_lot.longest_booking, l.longest_booking), '0'),
+            booking_horizon = nullif(coalesce(change_lot.booking_horizon, l.booking_horizon), '0')
+        where l.tenant_id = v_lot.tenant_id and l.id = v_lot.id;
+    exception when unique_violation then
+        perform parking_private.refuse_taken_name('lot', v_lot.name);
+    end;
     if change_lot.opening_hours is not null then
         perform parking_private.set_week(v_lot, change_lot.opening_hours);
     end if;

@@ -8,6 +8,9 @@
 -- One hand at a time builds on a lot: hold_lot() takes an advisory lock and no row's, so that nobody who books waits for
 -- it. Who retires then locks the spots in the order of their ids, as book() locks its one, and counts the bookings under
 -- these locks. The order of locks is therefore: the building of a lot, its spots, nothing else.
+--
+-- Whether a name is free is for the unique indexes to say: under row-level security no index serves lower(name), so that
+-- asking first would read all spots of a lot for each of its rows; and between two who ask, one would still be wrong.
 
 begin;
 
@@ -82,7 +85,13 @@ declare
     v_person  constant parking.people := parking_private.require_actor(actor, 'write:parking');
     v_lot     parking.lots;
 begin
+    -- Whoever asks for another tenant's lot neither waits for those who build there nor makes them wait.
+    perform from parking.lots l where l.tenant_id = v_person.tenant_id and l.id = hold_lot.lot;
+    if not found then
+        perform parking_private.refuse_place('lot', lot);
+    end if;
     perform pg_advisory_xact_lock(c_builder, (hold_lot.lot % 2147483647)::integer);
+    -- Read under the lock: whoever held it may have changed the lot, or retired it.
     select l.* into v_lot
     from parking.lots l
     where l.tenant_id = v_person.tenant_id and l.id = hold_lot.lot and l.retired_at is null;
@@ -123,45 +132,33 @@ $$;
 comment on function parking_private.hold_place(bigint, text, bigint) is 'As hold_lot(), for the lot in which a floor, row or spot lies.';
 
 
-create function parking_private.require_name(
-    kind   text,
-    parent bigint,
-    name   text,
-    own    bigint default null
-)
+create function parking_private.require_name(kind text, name text)
     returns void
     language plpgsql
-    volatile
+    stable
 as $$
-declare
-    v_tenant constant bigint := parking_private.current_tenant();
 begin
     if name is null or name !~ '^[^[:cntrl:]]{1,100}$' or name <> btrim(name) then
         perform parking_private.refuse('not-a-name', format('A %s cannot have this name.', kind));
-    elsif exists (
-        select l.id from parking.lots l
-        where kind = 'lot' and l.tenant_id = v_tenant and lower(l.name) = lower(require_name.name) and l.retired_at is null
-          and l.id is distinct from own
-        union all
-        select f.id from parking.floors f
-        where kind = 'floor' and f.tenant_id = v_tenant and f.lot_id = parent and lower(f.name) = lower(require_name.name)
-          and f.retired_at is null and f.id is distinct from own
-        union all
-        select r.id from parking.rows r
-        where kind = 'row' and r.tenant_id = v_tenant and r.floor_id = parent and lower(r.name) = lower(require_name.name)
-          and r.retired_at is null and r.id is distinct from own
-        union all
-        select s.id from parking.spots s
-        where kind = 'spot' and s.tenant_id = v_tenant and s.lot_id = parent and lower(s.name) = lower(require_name.name)
-          and s.retired_at is null and s.id is distinct from own
-    ) then
-        perform parking_private.refuse('name-taken', format('There is already a %s called %s here.', kind, name));
     end if;
 end
 $$;
 
-comment on function parking_private.require_name(text, bigint, text, bigint) is
-    'Refuse what is no name, and one that another lot of the tenant, floor of the lot, row of the floor or spot of the lot has.';
+comment on function parking_private.require_name(text, text) is 'Refuse what is no name of a lot, floor, row or spot.';
+
+
+create function parking_private.refuse_taken_name(kind text, name text)
+    returns void
+    language plpgsql
+    volatile
+as $$
+begin
+    perform parking_private.refuse('name-taken', format('There is already a %s called %s here.', kind, name));
+end
+$$;
+
+comment on function parking_private.refuse_taken_name(text, text) is
+    'Say that a unique index found this name taken by another lot of the tenant, floor of the lot, row of the floor or spot of the lot.';
 
 
 create function parking_private.require_spot_kind(
@@ -339,75 +336,6 @@ end;
 comment on function parking_private.spot_details(parking.spots) is 'A spot as the functions return it.';
 
 
-create function parking_private.lay_spots(
-    spot_row  parking.rows,
-    number    integer,
-    prefix    text,
-    type      text,
-    length_cm integer,
-    width_cm  integer
-)
-    returns void
-    language plpgsql
-    volatile
-as $$
-declare
-    v_names text[];
-    v_taken text;
-begin
-    if number is null or number < 0 or number > 1000 then
-        perform parking_private.refuse('not-a-layout', format('A row cannot have %s spots; 1000 at most.', coalesce(number::text, 'null')));
-    end if;
-    perform parking_private.require_spot_kind(type, length_cm, width_cm);
-    v_names := array(select prefix || lpad(n::text, greatest(2, length(number::text)), '0') from generate_series(1, number) n);
-    select s.name into v_taken
-    from parking.spots s
-    where s.tenant_id = spot_row.tenant_id and s.lot_id = spot_row.lot_id and s.retired_at is null
-      and lower(s.name) = any (array(select lower(n) from unnest(v_names) n))
-    order by s.id
-    limit 1;
-    if found then
-        perform parking_private.refuse('name-taken', format('There is already a spot called %s here.', v_taken));
-    end if;
-    insert into parking.spots (tenant_id, lot_id, row_id, name, type, length_cm, width_cm, position)
-    select spot_row.tenant_id, spot_row.lot_id, spot_row.id, n.name, lay_spots.type, lay_spots.length_cm, lay_spots.width_cm, n.number
-    from unnest(v_names) with ordinality n(name, number)
-    order by n.number;
-end
-$$;
-
-comment on function parking_private.lay_spots(parking.rows, integer, text, text, integer, integer) is
-    'Fill a new row with spots, called by a prefix and a number of two digits or more.';
-
-
-create function parking_private.lay_row(
-    floor  parking.floors,
-    name   text,
-    prefix text default null
-)
-    returns parking.rows
-    language plpgsql
-    volatile
-as $$
-declare
-    v_row parking.rows;
-begin
-    perform parking_private.require_name('row', floor.id, lay_row.name);
-    if prefix !~ '^[^[:cntrl:][:space:]][^[:cntrl:]]{0,99}$' then
-        perform parking_private.refuse('not-a-name', 'The names of spots cannot begin like this.');
-    end if;
-    insert into parking.rows as r (tenant_id, lot_id, floor_id, name, position)
-    select floor.tenant_id, floor.lot_id, floor.id, lay_row.name, coalesce(max(o.position), 0) + 1
-    from parking.rows o
-    where o.tenant_id = floor.tenant_id and o.floor_id = floor.id
-    returning r.* into v_row;
-    return v_row;
-end
-$$;
-
-comment on function parking_private.lay_row(parking.floors, text, text) is 'A new row, behind the others of its floor, after a look at what its spots are to be called.';
-
-
 create function parking_private.lay_floor(
     lot  parking.lots,
     name text
@@ -416,20 +344,37 @@ create function parking_private.lay_floor(
     language plpgsql
     volatile
 as $$
+#variable_conflict use_column
 declare
     v_floor parking.floors;
 begin
-    perform parking_private.require_name('floor', lot.id, lay_floor.name);
+    perform parking_private.require_name('floor', lay_floor.name);
     insert into parking.floors as f (tenant_id, lot_id, name, position)
     select lot.tenant_id, lot.id, lay_floor.name, coalesce(max(o.position), 0) + 1
     from parking.floors o
     where o.tenant_id = lot.tenant_id and o.lot_id = lot.id
+    on conflict (tenant_id, lot_id, lower(name)) where retired_at is null do nothing
     returning f.* into v_floor;
+    if not found then
+        perform parking_private.refuse_taken_name('floor', lay_floor.name);
+    end if;
     return v_floor;
 end
 $$;
 
 comment on function parking_private.lay_floor(parking.lots, text) is 'A new floor, above the others of its lot.';
+
+
+create function parking_private.floor_number(floor parking.floors)
+    returns bigint
+    language sql
+    stable
+begin atomic
+    select count(*) from parking.floors f where f.tenant_id = floor.tenant_id and f.lot_id = floor.lot_id and f.id <= floor.id;
+end;
+
+comment on function parking_private.floor_number(parking.floors) is
+    'Which of all floors that its lot ever had this one is: no move, new name or retirement changes it, and no other floor of the lot has it.';
 
 
 create function parking_private.row_letters(number bigint)
@@ -496,25 +441,78 @@ create function parking_private.lay_rows(
     language plpgsql
     volatile
 as $$
+#variable_conflict use_column
 declare
-    v_item   jsonb;
-    v_number bigint;
-    v_name   text;
-    v_row    parking.rows;
+    v_floor constant bigint := parking_private.floor_number(floor);
+    v_last  constant integer := (
+        select coalesce(max(r.position), 0) from parking.rows r where r.tenant_id = floor.tenant_id and r.floor_id = floor.id);
+    v_item  jsonb;
+    v_taken text;
 begin
-    for v_item, v_number in select r.item, r.number from jsonb_array_elements(layout) with ordinality r(item, number) loop
+    if jsonb_array_length(lay_rows.layout) > 200 then
+        perform parking_private.refuse('not-a-layout', 'A floor is laid out with up to 200 rows.');
+    end if;
+    for v_item in select l.item from jsonb_array_elements(lay_rows.layout) l(item) loop
         perform parking_private.require_layout_item(v_item, '{name,spots,prefix,type,length_cm,width_cm}');
-        v_name := coalesce(v_item ->> 'name', parking_private.row_letters(v_number));
-        v_row := parking_private.lay_row(floor, v_name, v_item ->> 'prefix');
-        perform parking_private.lay_spots(v_row, coalesce(parking_private.read_layout_member('spots', v_item -> 'spots', 1000), 0),
-            coalesce(v_item ->> 'prefix', format('%s-%s-', floor.position, v_name)), coalesce(v_item ->> 'type', 'regular'),
+        perform parking_private.require_name('row', coalesce(v_item ->> 'name', 'A'));
+        if v_item ->> 'prefix' !~ '^[^[:cntrl:][:space:]][^[:cntrl:]]{0,99}$' then
+            perform parking_private.refuse('not-a-name', 'The names of spots cannot begin like this.');
+        end if;
+        perform parking_private.read_layout_member('spots', v_item -> 'spots', 1000);
+        perform parking_private.require_spot_kind(coalesce(v_item ->> 'type', 'regular'),
             parking_private.read_layout_member('length_cm', v_item -> 'length_cm', 3000),
             parking_private.read_layout_member('width_cm', v_item -> 'width_cm', 1000));
     end loop;
+
+    with wanted as (
+        select coalesce(l.item ->> 'name', parking_private.row_letters(l.number)) as name, v_last + l.number as place
+        from jsonb_array_elements(lay_rows.layout) with ordinality l(item, number)
+    ), laid as (
+        insert into parking.rows as r (tenant_id, lot_id, floor_id, name, position)
+        select floor.tenant_id, floor.lot_id, floor.id, w.name, w.place
+        from wanted w
+        order by w.place
+        on conflict (tenant_id, floor_id, lower(name)) where retired_at is null do nothing
+        returning r.position
+    )
+    select w.name into v_taken
+    from wanted w
+    where not exists (select from laid l where l.position = w.place)
+    order by w.place
+    limit 1;
+    if found then
+        perform parking_private.refuse_taken_name('row', v_taken);
+    end if;
+
+    with wanted as (
+        select r.id as row_id, n as place, coalesce(l.item ->> 'type', 'regular') as type,
+               coalesce(l.item ->> 'prefix', format('%s-%s-', v_floor, r.name))
+                   || lpad(n::text, greatest(2, length((l.item -> 'spots')::integer::text)), '0') as name,
+               (l.item -> 'length_cm')::integer as length_cm, (l.item -> 'width_cm')::integer as width_cm
+        from jsonb_array_elements(lay_rows.layout) with ordinality l(item, number)
+        join parking.rows r on r.tenant_id = floor.tenant_id and r.floor_id = floor.id and r.position = v_last + l.number
+        cross join generate_series(1, (l.item -> 'spots')::integer) n
+    ), laid as (
+        insert into parking.spots as s (tenant_id, lot_id, row_id, name, type, length_cm, width_cm, position)
+        select floor.tenant_id, floor.lot_id, w.row_id, w.name, w.type, w.length_cm, w.width_cm, w.place
+        from wanted w
+        order by w.row_id, w.place
+        on conflict (tenant_id, lot_id, lower(name)) where retired_at is null do nothing
+        returning s.row_id, s.position
+    )
+    select w.name into v_taken
+    from wanted w
+    where not exists (select from laid l where l.row_id = w.row_id and l.position = w.place)
+    order by w.row_id, w.place
+    limit 1;
+    if found then
+        perform parking_private.refuse_taken_name('spot', v_taken);
+    end if;
 end
 $$;
 
-comment on function parking_private.lay_rows(parking.floors, jsonb) is 'Fill a new floor with the rows of a layout and their spots.';
+comment on function parking_private.lay_rows(parking.floors, jsonb) is
+    'Build the rows of a layout on a floor, behind those that it has, and fill them with spots, called by a prefix and a number of two digits or more.';
 
 
 create function parking_private.lay_out(
@@ -539,7 +537,7 @@ begin
     for v_item in select f.item from jsonb_array_elements(layout) f(item) loop
         perform parking_private.require_layout_item(v_item, '{name,rows,spots,type,length_cm,width_cm}');
         v_floor := parking_private.lay_floor(lot, coalesce(v_item ->> 'name', (
-            select 'Floor ' || coalesce(max(f.position), 0) + 1 from parking.floors f where f.tenant_id = lot.tenant_id and f.lot_id = lot.id)));
+            select 'Floor ' || count(*) + 1 from parking.floors f where f.tenant_id = lot.tenant_id and f.lot_id = lot.id)));
         v_rows := v_item -> 'rows';
         if jsonb_typeof(v_rows) = 'array' and not v_item ?| '{spots,type,length_cm,width_cm}' then
             null;  -- each row says for itself what it has

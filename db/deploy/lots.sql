@@ -274,16 +274,18 @@ begin
     from parking.lots l
     where l.retired_at is null
       and l.id = coalesce(find_tenant_of_lot.lot, (
-        select min(o.id)
+        select o.id
         from parking.lots o
         join parking.tenants t on t.id = o.tenant_id
         where t.slug = find_tenant_of_lot.tenant and o.retired_at is null
+        order by o.public desc, o.id
+        limit 1
     ));
 end
 $$;
 
 comment on function parking_private.find_tenant_of_lot(bigint, text) is
-    'A lot by its number, or the first one of the tenant of this name, and whose it is; null: there is none, or it is retired.';
+    'A lot by its number, or the first public one of the tenant of this name (the first one, where none is public), and whose it is; null: there is none, or it is retired.';
 
 
 create function parking_private.find_lot_of(

@@ -21,6 +21,8 @@ begin
     select f.* into v_floor from parking.floors f where f.tenant_id = -1 and f.name = 'Top';
     perform parking_private.order_floors(v_lot, v_floor.id, 1);
     assert (select array_agg(name order by position) = '{Top,Floor 1}' from parking.floors where tenant_id = -1);
+    select f.* into v_floor from parking.floors f where f.tenant_id = -1 and f.name = 'Top';
+    assert v_floor.position = 1 and parking_private.floor_number(v_floor) = 2, 'a floor keeps its number where it is moved';
     assert (select row_number = 702 from (select 702 as row_number, parking_private.row_letters(702) as letters) l where letters = 'ZZ');
     begin
         perform parking_private.lay_out(v_lot, '[{"spaces": 3}]');

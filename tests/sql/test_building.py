@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from tests.conftest import Connect
-from tests.support.sql import BOOK, DRIVER_1, edit_function, hours_ahead, one_row, refused
+from tests.support.sql import BOOK, DRIVER_1, edit_function, hours_ahead, one_row, refused, waits_for_a_lock
 
 OPERATOR, ADMIN, PLATFORM = 3, 4, 5
 FOREIGN_OPERATOR = 8
@@ -75,6 +75,38 @@ async def test_a_layout_tells_floors_and_rows_apart(connect: Connect) -> None:
     assert (electric["type"], electric["width_cm"], electric["length_cm"]) == ("ev", 260, None)
 
 
+@pytest.mark.parametrize(("floors", "rows", "spots"), [(1, 20, 1000), (20, 1, 1000), (100, 200, 1)])
+async def test_a_lot_of_the_largest_size_is_built_in_the_time_that_a_request_has(
+    connect: Connect, floors: int, rows: int, spots: int
+) -> None:
+    service = await connect()
+    assert await service.fetchval("show statement_timeout") == "5s"
+    build = "select * from parking.build_lot($1, 'Largest', 'UTC', floors => $2, rows => $3, spots => $4)"
+    lot = await one_row(service, build, OPERATOR, floors, rows, spots)
+    assert (lot["floors"], lot["spots"]) == (floors, 20_000)
+
+
+async def test_a_floor_keeps_the_number_that_its_spots_are_called_by(connect: Connect) -> None:
+    service = await connect()
+    lot = await build(service, "Moving", [{"name": name, "rows": 1, "spots": 1} for name in "ab"])
+    a, b = [floor["id"] for floor in (await plan(service, lot))["floors"]]
+    add_row = "select * from parking.add_row($1, $2, $3, 1)"
+    await service.fetch("select * from parking.change_floor($1, $2, 'B', 1)", OPERATOR, b)
+    for floor in (a, b):
+        await service.fetch(add_row, OPERATOR, floor, "New")
+    assert names(await plan(service, lot)) == [
+        ("B", [("A", ["2-A-01"]), ("New", ["2-New-01"])]),
+        ("a", [("A", ["1-A-01"]), ("New", ["1-New-01"])]),
+    ]
+    await service.fetch("select parking.retire_floor($1, $2)", OPERATOR, a)
+    c = await one_row(service, "select * from parking.add_floor($1, $2, 'c', 1, 1, place => 1)", OPERATOR, lot)
+    await service.fetch(add_row, OPERATOR, c["id"], "New")
+    assert names(await plan(service, lot)) == [
+        ("c", [("A", ["3-A-01"]), ("New", ["3-New-01"])]),
+        ("B", [("A", ["2-A-01"]), ("New", ["2-New-01"])]),
+    ]
+
+
 @pytest.mark.parametrize(
     ("layout", "slug"),
     [
@@ -83,6 +115,9 @@ async def test_a_layout_tells_floors_and_rows_apart(connect: Connect) -> None:
         ([3], "not-a-layout"),
         ([{"spaces": 3}], "not-a-layout"),
         ([{"rows": 201, "spots": 1}], "not-a-layout"),
+        ([{"rows": [{"name": str(n), "spots": 0} for n in range(201)]}], "not-a-layout"),
+        ([{"rows": [{"name": "A", "spots": 0}] * 2}], "name-taken"),
+        ([{"rows": [{"spots": 1, "prefix": "E"}] * 2}], "name-taken"),
         ([{"rows": 1, "spots": 1001}], "not-a-layout"),
         ([{"rows": 1, "spots": 1.5}], "not-a-layout"),
         ([{"rows": 1, "spots": -1}], "not-a-layout"),
@@ -396,6 +431,106 @@ async def test_two_who_build_at_once_queue_up(connect: Connect) -> None:
     assert sum(len(row["spots"]) for floor in described["floors"] for row in floor["rows"]) == 10
 
 
+TAKES_THE_NAME = {
+    "build_lot": "select parking.build_lot($1, 'New', 'UTC')",
+    "change_lot": "select parking.change_lot($1, 2, 'nEW')",
+    "add_floor": "select parking.add_floor($1, 1, 'New')",
+    "change_floor": "select parking.change_floor($1, 1, 'nEW')",
+    "add_row": "select parking.add_row($1, 1, 'New')",
+    "change_row": "select parking.change_row($1, 1, 'nEW')",
+    "add_spot": "select parking.add_spot($1, 1, 'New')",
+    "change_spot": "select parking.change_spot($1, 1, 'nEW')",
+}
+
+
+async def name_at_once(connect: Connect, first: str, second: str) -> tuple[str, str] | None:
+    """How a call ended that began before another one had committed, which gives the same name."""
+    superuser, one, other = await connect("postgres"), await connect(), await connect()
+    transaction = one.transaction()
+    await transaction.start()
+    await one.fetch(TAKES_THE_NAME[first], OPERATOR)
+    late = asyncio.ensure_future(other.fetch(TAKES_THE_NAME[second], OPERATOR))
+    await waits_for_a_lock(superuser)
+    await transaction.commit()
+    try:
+        await late
+    except asyncpg.PostgresError as error:
+        return error.sqlstate or "?", error.constraint_name or "?"
+    return None
+
+
+@pytest.mark.parametrize("kind", ["lot", "floor", "row", "spot"])
+@pytest.mark.parametrize(("first", "second"), [("add", "change"), ("change", "add"), ("add", "add")])
+async def test_of_two_who_give_a_name_at_once_one_is_told_that_it_is_taken(
+    connect: Connect, kind: str, first: str, second: str
+) -> None:
+    calls = [f"{verb}_{kind}".replace("add_lot", "build_lot") for verb in (first, second)]
+    assert await name_at_once(connect, calls[0], calls[1]) == ("PK409", "name-taken")
+
+
+async def test_without_its_clause_the_second_of_two_who_build_gets_a_raw_error(connect: Connect) -> None:
+    """The negative control of the test above."""
+    superuser = await connect("postgres")
+    signature = await superuser.fetchval("select 'parking.build_lot'::regproc::oid::regprocedure::text")
+    await edit_function(
+        superuser, signature, "on conflict (tenant_id, lower(name)) where retired_at is null do nothing", ""
+    )
+    assert await name_at_once(connect, "build_lot", "build_lot") == ("23505", "lot_name_is_taken")
+
+
+@pytest.mark.parametrize("change", [call for call in TAKES_THE_NAME if call.startswith("change_")])
+async def test_what_is_there_already_keeps_its_name_to_itself(connect: Connect, change: str) -> None:
+    service = await connect()
+    kind = change.removeprefix("change_")
+    made = await one_row(
+        service,
+        TAKES_THE_NAME[f"add_{kind}".replace("add_lot", "build_lot")].replace("select", "select * from"),
+        OPERATOR,
+    )
+    with refused("name-taken", 409):
+        await service.fetch(TAKES_THE_NAME[change], OPERATOR)
+    again = f"select * from parking.change_{kind}($1, $2, 'NEW')"
+    assert (await one_row(service, again, OPERATOR, made["id"]))["name"] == "NEW", "its own name is not taken from it"
+
+
+async def strangers_answer(connect: Connect) -> str | None:
+    """What an operator of another tenant is told about a lot on which somebody builds."""
+    builder, stranger = await connect(), await connect(lock_timeout="300ms")
+    async with builder.transaction():
+        await builder.fetch(WRITES["add_floor"], OPERATOR)
+        with pytest.raises(asyncpg.PostgresError) as caught:
+            await stranger.fetch(WRITES["change_lot"], FOREIGN_OPERATOR)
+    return caught.value.sqlstate
+
+
+async def test_a_stranger_waits_for_nobody_who_builds(connect: Connect) -> None:
+    assert await strangers_answer(connect) == "PK404"
+
+
+async def test_who_locked_first_and_looked_then_would_wait(connect: Connect) -> None:
+    """The negative control of the test above."""
+    superuser = await connect("postgres")
+    await edit_function(
+        superuser,
+        "parking_private.hold_lot(bigint,bigint)",
+        "perform from parking.lots l where l.tenant_id = v_person.tenant_id and l.id = hold_lot.lot;",
+        "perform;",
+    )
+    assert await strangers_answer(connect) == "55P03"
+
+
+async def test_who_waited_for_a_lot_that_is_retired_meanwhile_finds_none(connect: Connect) -> None:
+    superuser, one, other = await connect("postgres"), await connect(), await connect()
+    transaction = one.transaction()
+    await transaction.start()
+    await one.fetch(RETIRE["lot"], OPERATOR)
+    late = asyncio.ensure_future(other.fetch(WRITES["add_floor"], OPERATOR))
+    await waits_for_a_lock(superuser)
+    await transaction.commit()
+    with refused("unknown-lot", 404):
+        await late
+
+
 WRITES = {
     "build_lot": "select parking.build_lot($1, 'New', 'UTC')",
     "change_lot": "select parking.change_lot($1, 1, 'New')",
@@ -459,3 +594,19 @@ async def test_the_first_lot_in_use_is_the_one_that_is_shown(connect: Connect) -
     service = await connect()
     await service.fetch(RETIRE["lot"], OPERATOR)
     assert await service.fetchval("select id from parking.find_lot()") == 2
+
+
+async def test_hiding_the_first_lot_leaves_the_tenant_its_front_page(connect: Connect) -> None:
+    service = await connect()
+    find, hide = (
+        "select id from parking.find_lot($1, 'default', $2)",
+        "select parking.change_lot($1, $2, public => false)",
+    )
+    await service.fetch(hide, OPERATOR, 1)
+    assert await service.fetchval(find, None, None) == 2
+    assert await service.fetchval(find, None, DRIVER_1) == 2
+    assert await service.fetchval(find, 1, DRIVER_1) == 1
+    await service.fetch(hide, OPERATOR, 2)
+    with refused("unknown-lot", 404):
+        await service.fetch(find, None, None)
+    assert await service.fetchval(find, None, DRIVER_1) == 1, "for its own people, where nothing is public"
