@@ -60,14 +60,18 @@ class OpenSessions:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(CHECK_SECONDS)
-            if not self._outboxes:
-                continue
             try:
-                rows = await self._database.rows("select parking.ended_sessions($1) as id", list(self._outboxes))
+                await self._close_what_has_ended()
             except (Problem, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
                 # Whoever acts is asked by the database itself; a socket only hears what is public, and their own cells.
                 log.warning("Whether sessions have ended cannot be told (%s); trying again", type(error).__name__)
-                continue
-            for row in rows:
-                for outbox in self._outboxes.get(row["id"], ()):
-                    outbox.close(POLICY_VIOLATION, SESSION_OVER)
+            except Exception:
+                # Whatever it is, it must not leave every socket open until the next restart.
+                log.exception("The watch over open sessions stumbled; trying again")
+
+    async def _close_what_has_ended(self) -> None:
+        if not self._outboxes:
+            return
+        for row in await self._database.rows("select parking.ended_sessions($1) as id", list(self._outboxes)):
+            for outbox in self._outboxes.get(row["id"], ()):
+                outbox.close(POLICY_VIOLATION, SESSION_OVER)
