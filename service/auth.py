@@ -240,7 +240,7 @@ def network_of(connection: Connection) -> tuple[str, Network | None]:
     address = address_of(connection)
     if isinstance(address, IPv6Address):
         return "network", IPv6Network((address, 64), strict=False)
-    return "network", address and IPv4Network(address)
+    return "network", None if address is None else IPv4Network(address)
 
 
 def _address(text: str) -> Address | None:
