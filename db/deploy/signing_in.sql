@@ -176,8 +176,10 @@ declare
     v_email  constant text := lower(register.email);
     v_person bigint;
 begin
-    if v_tenant is null then
-        perform parking_private.refuse('unknown-tenant', format('There is no tenant %s.', coalesce(quote_literal(tenant), 'null')));
+    perform parking_private.enter_tenant(v_tenant);
+    if not exists (select from parking.tenants t where t.id = v_tenant and t.registration = 'open') then
+        -- The same for a tenant that there is not: which cities there are is not for strangers.
+        perform parking_private.refuse('registration-closed', 'There is no tenant of this name in which one can register.');
     elsif v_email is null or v_email !~ '^[^@\s]+@[^@\s]+$' or length(v_email) > 254 then
         perform parking_private.refuse('not-an-email', 'An e-mail has one @ and no blank, and at most 254 characters.');
     elsif display_name is null or length(btrim(display_name)) not between 1 and 200 then
@@ -185,7 +187,6 @@ begin
     end if;
     perform parking_private.judge_password(password, v_email);
     perform set_config('parking.address', coalesce(host(address), ''), true);
-    perform parking_private.enter_tenant(v_tenant);
     retry_after := nullif(parking_private.count_attempt('{registration}', array[parking_private.network_of(address)]), 0);
     if retry_after is not null then
         outcome := 'too-many-attempts';
@@ -216,7 +217,9 @@ It is registered for an e-mail that has an account already, too: nothing has cha
 answer tells nobody who has an account. Whoever signs in afterwards with what was registered does find out, at the price of an account that shows; only a
 confirmation by e-mail could close that, so registrations from one address are limited.
 
-Problems: unknown-tenant, not-an-email, not-a-name, password-too-weak, password-too-long.
+A tenant in which parking.set_registration() has not opened registration refuses it, and so does one that there is not.
+
+Problems: registration-closed, not-an-email, not-a-name, password-too-weak, password-too-long.
 
 Example:
     select outcome from parking.register('driver3@parking.com', 'correct horse', 'Driver Three');

@@ -112,7 +112,7 @@ AuthenticatedRequest = Request[Identity, Any, Any]
     status_code=204,
     dto=StrictJson[Registration],
     return_dto=None,
-    responses=problems(400, 404, 413, 415, 422, 429),
+    responses=problems(400, 403, 413, 415, 422, 429),
     tags=["sessions"],
     summary="Register",
 )

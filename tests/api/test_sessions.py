@@ -233,7 +233,8 @@ async def test_registering(client: httpx.AsyncClient) -> None:
         ({"password": "NEW@parking.com"}, 422, "password-too-weak"),
         ({"email": "new"}, 422, "not-an-email"),
         ({"display_name": " "}, 422, "not-a-name"),
-        ({"tenant": "elsewhere"}, 404, "unknown-tenant"),
+        ({"tenant": "elsewhere"}, 403, "registration-closed"),
+        ({"tenant": "riverside"}, 403, "registration-closed"),
         ({"role": "admin"}, 400, "invalid-request"),
     ):
         problem(await client.post("/api/auth/register", json=body | change), status, slug)

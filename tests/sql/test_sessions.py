@@ -514,8 +514,8 @@ async def test_registering(connect: Connect) -> None:
         ("newer@parking.com", " ", "default", "not-a-name", 422),
         ("newer@parking.com", "x" * 201, "default", "not-a-name", 422),
         ("newer@parking.com", None, "default", "not-a-name", 422),
-        ("newer@parking.com", "New", "elsewhere", "unknown-tenant", 404),
-        ("newer@parking.com", "New", None, "unknown-tenant", 404),
+        ("newer@parking.com", "New", "elsewhere", "registration-closed", 403),
+        ("newer@parking.com", "New", None, "registration-closed", 403),
     ]:
         with refused(slug, status):
             await service.fetch(register, email, "correct horse", name, tenant, HOME)
@@ -530,6 +530,45 @@ async def test_registering(connect: Connect) -> None:
     assert (await one_row(service, register, "new@parking.com", "correct horse", "N", "default", AWAY))[
         0
     ] == "registered"
+
+
+async def test_one_registers_only_where_registration_is_open(connect: Connect) -> None:
+    """And cannot tell a closed tenant from one that there is not."""
+    service, dba, superuser = await connect(), await connect("parking_dba"), await connect("postgres")
+    admin = await dba.fetchval("select parking.find_person('admin@riverside.com', 'riverside')")
+
+    async def register(tenant: str, email: str = "new@riverside.com") -> str:
+        try:
+            row = await one_row(
+                service, "select outcome from parking.register($1, 'correct horse', 'New', $2)", email, tenant
+            )
+        except asyncpg.PostgresError as refusal:
+            return f"{refusal.sqlstate} {refusal.constraint_name} {refusal.message} {refusal.detail} {refusal.hint}"
+        return str(row["outcome"])
+
+    closed = await register("riverside")
+    assert closed.startswith("PK403 registration-closed ")
+    assert await register("elsewhere") == closed
+    assert await register("riverside", "not an e-mail") == await register("elsewhere", "not an e-mail") == closed
+
+    turn = "select parking.set_registration($1, $2, $3)"
+    for mode in ("ajar", None):
+        with refused("not-a-registration", 422):
+            await dba.fetch(turn, "riverside", mode, None)
+    with refused("unknown-tenant", 404):
+        await dba.fetch(turn, "default", "closed", admin)
+    with refused("not-permitted", 403):
+        await dba.fetch(turn, "default", "closed", DRIVER_1)
+    for _ in range(2):
+        assert await dba.fetchval(turn, "riverside", "open", admin) == "open"
+    assert await register("riverside") == "registered"
+    assert await dba.fetchval(turn, "riverside", "closed", None) == "closed"
+    assert await register("riverside", "newer@riverside.com") == closed
+    traces = await audit(superuser, "action", "actor_id", "details")
+    assert [trace for trace in traces if trace[0] == "tenant.changed"] == [
+        ("tenant.changed", admin, '{"registration": "open"}'),
+        ("tenant.changed", None, '{"registration": "closed"}'),
+    ]
 
 
 async def test_two_register_the_same_email_at_once(connect: Connect) -> None:
