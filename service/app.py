@@ -52,7 +52,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             sockets.board_socket,
         ],
         dependencies={name: _provide(part) for name, part in parts.items()},
-        state=State({"tokens": tokens, "feed": feed, "proxies": proxies}),
+        state=State({"settings": settings, "tokens": tokens, "feed": feed, "proxies": proxies}),
         on_startup=[database.open, feed.start, open_sessions.start],
         on_shutdown=[open_sessions.stop, feed.stop, database.close],
         exception_handlers={Exception: answer_problem},

@@ -154,8 +154,15 @@ def require_own_page(connection: Connection) -> None:
 
 
 def same_origin(connection: Connection) -> bool:
-    """Whether the header Origin names this site (RFC 6454, 7)."""
-    return urlsplit(connection.headers.get("origin", "")).netloc == connection.headers.get("host")
+    """Whether the header Origin names this site (RFC 6454, 7), by https where the cookies are sent by nothing else."""
+    try:
+        origin = urlsplit(connection.headers.get("origin", ""))
+    except ValueError:
+        # "http://[" and the like: not ours, and no fault of ours.
+        return False
+    settings: Settings = connection.app.state.settings
+    schemes = ("https",) if settings.secure_cookies else ("https", "http")
+    return origin.scheme in schemes and origin.netloc == connection.headers.get("host")
 
 
 def session(connection: Connection) -> Identity | None:
@@ -225,6 +232,15 @@ def address_of(connection: Connection) -> Address | None:
             break
         address = before
     return address
+
+
+def network_of(connection: Connection) -> tuple[str, Network | None]:
+    """The lane of whoever asks for what costs a hash: by the address, or by the /64 of an IPv6 one, of which every
+    household has 2^64 (parking_private.network_of)."""
+    address = address_of(connection)
+    if isinstance(address, IPv6Address):
+        return "network", IPv6Network((address, 64), strict=False)
+    return "network", None if address is None else IPv4Network(address)
 
 
 def _address(text: str) -> Address | None:

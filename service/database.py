@@ -32,6 +32,8 @@ SIGN_IN_POOL_SIZE: Final = 2
 
 # Enough for the next request to be under way while one commits; see Database.rows.
 LANE_WIDTH = 2
+# So that nobody, however busy, has both of the connections for sign-ins.
+SIGN_IN_LANE_WIDTH = 1
 # A lane in which no statement has got its turn for so long is blocked; one that moves may take longer.
 LANE_SECONDS: Final = 2.0
 LONGEST_QUEUE_SECONDS: Final = 6.0
@@ -104,10 +106,11 @@ class Database:
 
         Statements of one lane queue up outside of the pool and use LANE_WIDTH connections at most, so that all the
         requests that wait for one row, held by somebody's forgotten psql, cannot take the pool from everybody else.
-        Problems: spot-busy when the lane does not move, try-again when the pool is exhausted, database-unavailable,
-        timed-out; whatever the statement raises comes through as it is.
+        Sign-ins, of which each takes its time, have lanes by the caller's network, SIGN_IN_LANE_WIDTH wide.
+        Problems: spot-busy when the lane does not move (try-again for a sign-in), try-again when the pool is exhausted,
+        database-unavailable, timed-out; whatever the statement raises comes through as it is.
         """
-        async with self._turn(lane), self._connection(pool) as connection:
+        async with self._turn(lane, pool), self._connection(pool) as connection:
             try:
                 return await _fetch(connection, sql, *args)
             except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError) as error:
@@ -115,11 +118,15 @@ class Database:
                 return await _fetch(connection, sql, *args)
 
     @asynccontextmanager
-    async def _turn(self, key: Hashable) -> AsyncIterator[None]:
-        if key is None:
+    async def _turn(self, name: Hashable, pool: PoolName) -> AsyncIterator[None]:
+        if name is None:
             yield
             return
-        lane = self._lanes.setdefault(key, _Lane())
+        key = (pool, name)
+        if (lane := self._lanes.get(key)) is None:
+            sign_in = pool == "sign_in"
+            lane = _Lane(SIGN_IN_LANE_WIDTH, "try-again") if sign_in else _Lane(LANE_WIDTH, "spot-busy")
+            self._lanes[key] = lane
         lane.users += 1
         try:
             await lane.enter()
@@ -153,19 +160,20 @@ class Database:
 class _Lane:
     """A queue in front of the pool. It is blocked when nothing moves in it, not when it is long."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int, blocked: str) -> None:
         self.users = 0
-        self._gate = asyncio.Semaphore(LANE_WIDTH)
+        self._blocked = blocked
+        self._gate = asyncio.Semaphore(width)
         self._clock = asyncio.get_running_loop().time
         self._moved_at = self._clock()
 
     async def enter(self) -> None:
-        """Wait for one's turn; the problem spot-busy when the lane is blocked."""
+        """Wait for one's turn; the lane's problem when it is blocked."""
         arrived_at = self._clock()
         while True:
             give_up_at = min(max(arrived_at, self._moved_at) + LANE_SECONDS, arrived_at + LONGEST_QUEUE_SECONDS)
             if give_up_at <= self._clock():
-                raise Problem.of("spot-busy")
+                raise Problem.of(self._blocked)
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(give_up_at):
                     await self._gate.acquire()

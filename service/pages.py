@@ -35,6 +35,7 @@ from service.auth import (
     Identity,
     Tokens,
     address_of,
+    network_of,
     no_session_cookies,
     refresh_cookie,
     send_later,
@@ -381,6 +382,7 @@ async def sign_in(
         settings.tenant,
         address_of(request),
         request.headers.get("user-agent"),
+        lane=network_of(request),
         pool="sign_in",
     )
     try:
@@ -416,6 +418,7 @@ async def register(
             data.display_name,
             settings.tenant,
             address_of(request),
+            lane=network_of(request),
             pool="sign_in",
         )
         expect(row, "registered")
@@ -481,6 +484,7 @@ async def change_password(
             address_of(request),
             data.old_password,
             data.new_password,
+            lane=network_of(request),
             pool="sign_in",
         )
         expect(row, "changed")

@@ -14,9 +14,11 @@ from collections.abc import Hashable, Iterator
 from typing import Final, TypeVar
 from uuid import UUID
 
+import asyncpg
+
 from service.database import Database
 from service.outbox import POLICY_VIOLATION, Outbox
-from service.problems import SESSION_OVER
+from service.problems import SESSION_OVER, Problem
 
 log = logging.getLogger(__name__)
 
@@ -64,9 +66,12 @@ class OpenSessions:
             await asyncio.sleep(CHECK_SECONDS)
             try:
                 await self._check()
-            except Exception:
+            except (Problem, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
                 # Whoever acts is asked by the database itself; what a socket hears meanwhile is what it heard before.
-                log.exception("Whether sockets may stay open cannot be told; trying again")
+                log.warning("Whether sockets may stay open cannot be told (%s); trying again", type(error).__name__)
+            except Exception:
+                # Whatever it is, it must not leave every socket open until the next restart.
+                log.exception("The watch over open sockets stumbled; trying again")
 
     async def _check(self) -> None:
         if self._by_session:

@@ -2,6 +2,7 @@
 -- requires: granting
 -- requires: session_life
 -- requires: booking
+-- requires: signing_in
 --
 -- The life of an account:
 --
@@ -9,7 +10,9 @@
 --                           \---------------erase_person--------------------------/
 --
 -- An erased account is anonymous and cannot come back; to every function here it does not exist. Its row, its bookings
--- and the audit stay, and name nobody: the audit holds numbers of people and never their e-mails.
+-- and the audit stay, and name nobody: the audit holds numbers of people and never their e-mails. It does keep the
+-- addresses of the network from which things were done, those of an erased person too: that is its purpose, and an audit
+-- that its owner could change would be none.
 --
 -- Lock order: person, then reservation, as in booking. An account is closed under the lock of its person, which a
 -- booking's foreign key waits for.
@@ -398,7 +401,7 @@ begin
         select r.id
         from parking.reservations r
         where r.tenant_id = person.tenant_id and r.person_id = person.id and r.status = 'active'
-        order by r.id
+        order by r.ends, r.id  -- as book() and the checker do, or two of them would wait for each other
         for update
     );
     v_now := parking.clock();
@@ -431,7 +434,7 @@ create function parking.erase_person(
 as $$
 declare
     v_actor  parking.people := case
-        when actor = person then parking_private.require_actor(actor, 'read:parking')
+        when actor = person then parking_private.require_person(actor)
         else parking_private.require_actor_or_dba(actor, '*', parking_private.find_tenant_of_person(person))
     end;
     v_person parking.people := parking_private.lock_person(person, v_actor);
@@ -462,7 +465,7 @@ comment on function parking.erase_person(bigint, bigint) is
 $$Make an account anonymous, for good; returns when. People may erase themselves, administrators the people of their tenant.
 
 The e-mail becomes an address of the reserved domain .invalid, the name "Erased"; password and roles go. Bookings and the
-audit stay and name nobody. Live bookings are completed, so that their spots are free. The last administrator of a
+audit stay and name nobody, but the audit keeps the addresses of the network that it has recorded. Live bookings are completed, so that their spots are free. The last administrator of a
 tenant stays, unless a DBA or a platform administrator says otherwise.
 
 Problems: unknown-actor, not-permitted, unknown-person, last-admin.

@@ -28,7 +28,8 @@ comment on table parking.audit is 'Who did what to which object, when and from w
 comment on column parking.audit.at is 'When, by parking.clock().';
 comment on column parking.audit.actor_id is 'The person who did it; null: whoever was signed in to the database, or nobody yet.';
 comment on column parking.audit.database_role is 'Who was signed in to the database: the service, or a DBA.';
-comment on column parking.audit.address is 'The client''s address as the service saw it; null: a call from psql.';
+comment on column parking.audit.address is 
+    'The client''s address as the service saw it; null: a call from psql. It stays, also when its person is erased.';
 comment on column parking.audit.action is 'The object and what was done to it: lot.built, role.assigned.';
 
 create index audit_by_object on parking.audit (tenant_id, object_type, object_id);
@@ -51,10 +52,12 @@ create function parking_private.audit(
 begin atomic
     insert into parking.audit (tenant_id, at, actor_id, database_role, address, action, object_type, object_id, details)
     values (parking_private.current_tenant(), parking.clock(), audit.actor, session_user,
-        nullif(current_setting('parking.address', true), '')::inet, audit.action, audit.object_type, audit.object_id, audit.details);
+        -- A DBA may say anything in this setting.
+        case when not pg_has_role(session_user, 'parking_dba', 'member') then nullif(current_setting('parking.address', true), '')::inet end,
+        audit.action, audit.object_type, audit.object_id, audit.details);
 end;
 
 comment on function parking_private.audit(bigint, text, text, bigint, jsonb) is
-    'Append to the audit of the tenant that was entered; the address is what parking.session() or parking.sign_in() was told.';
+    'Append to the audit of the tenant that was entered; the address is what the service told parking.session() or parking.sign_in(), and none for a DBA.';
 
 commit;

@@ -54,6 +54,7 @@ begin
     v_tenant := parking_private.tenant_of('default');
     if v_tenant is null then
         v_tenant := parking_private.found_tenant('default', 'Demo City');
+        update parking.tenants t set registration = 'open' where t.id = v_tenant;
 
         insert into parking.lots (tenant_id, name, address, time_zone, latitude, longitude)
         values (v_tenant, 'Demo Garage', 'Invalidenstraße 50, 10557 Berlin', 'Europe/Berlin', 52.5286, 13.3725)
@@ -123,7 +124,7 @@ $$;
 comment on function parking.seed_demo() is
 $$Two tenants to try everything on: default, with a lot of five spots and one of 1500, and riverside.
 
-In default there are driver1@parking.com, driver2@…, operator@… and admin@parking.com, and platform@parking.com, who founds tenants; in
+In default everybody may register; there are driver1@parking.com, driver2@…, operator@… and admin@parking.com, and platform@parking.com, who founds tenants; in
 riverside the first four, @riverside.com. The password of them all is password123, so never call it in production: everybody
 knows it. Where the tenant "default" exists already it changes nothing.
 

@@ -104,6 +104,30 @@ comment on function parking_private.require_actor_or_dba(bigint, text, bigint) i
     'tenant; everybody else enters their own, in which what belongs to another one does not exist. Problems: unknown-actor, not-permitted.';
 
 
+create function parking_private.judge_password(
+    password text,
+    email    text default null
+)
+    returns void
+    language plpgsql
+    stable
+as $$
+begin
+    if password is null or octet_length(password) < 8 then
+        perform parking_private.refuse('password-too-weak', 'A password takes at least 8 bytes.');
+    elsif octet_length(password) > 72 then
+        -- bcrypt would ignore the rest, and two different passwords would be the same.
+        perform parking_private.refuse('password-too-long', 'A password takes at most 72 bytes.');
+    elsif lower(password) = lower(email) then
+        perform parking_private.refuse('password-too-weak', 'The password must not be the e-mail.');
+    end if;
+end
+$$;
+
+comment on function parking_private.judge_password(text, text) is
+    'Refuse what cannot be a new password: password-too-weak, password-too-long. It costs nothing, unlike its hash.';
+
+
 create function parking_private.hash_password(
     password text,
     email    text default null
@@ -115,14 +139,7 @@ as $$
 declare
     c_cost constant integer := 10;  -- about 55 ms of a core
 begin
-    if password is null or octet_length(password) < 8 then
-        perform parking_private.refuse('password-too-weak', 'A password takes at least 8 bytes.');
-    elsif octet_length(password) > 72 then
-        -- bcrypt would ignore the rest, and two different passwords would be the same.
-        perform parking_private.refuse('password-too-long', 'A password takes at most 72 bytes.');
-    elsif lower(password) = lower(email) then
-        perform parking_private.refuse('password-too-weak', 'The password must not be the e-mail.');
-    end if;
+    perform parking_private.judge_password(password, email);
     return extensions.crypt(password, extensions.gen_salt('bf', c_cost));
 end
 $$;

@@ -114,6 +114,8 @@ insert into parking_private.limits (kind, attempts, every, meaning)
 values ('account and address', 5,  '2 minutes',  'Wrong passwords for one account from one address.'),
        ('address',             50, '10 seconds', 'Wrong passwords from one address, whatever the account.'),
        ('account',             20, '5 minutes',  'Wrong passwords for one account from addresses that have never signed in to it.'),
+       ('sign-in',             100, '2 seconds', 'Sign-ins from one address, with the right password too: each costs a hash.'),
+       ('old password',        20, '5 minutes',  'Wrong old passwords for one account, where somebody wants to change it, from wherever.'),
        ('registration',        10, '6 minutes',  'Registrations from one address.');
 
 

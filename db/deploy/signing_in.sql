@@ -7,7 +7,8 @@
 --
 -- A guess is counted under the account and the address, under the address, and, from an address that has never signed in to
 -- the account, under the account alone. So a thousand machines cannot guess for long, and still do not lock out
--- the owner, who has signed in from home before.
+-- the owner, who has signed in from home before. The right password takes these back; but what costs a hash
+-- counts under the address as a sign-in in any case, or whoever has one account could keep the cores busy with it.
 
 begin;
 
@@ -71,8 +72,8 @@ declare
     v_tenant  constant bigint := parking_private.tenant_of(sign_in.tenant);
     v_from    constant text := parking_private.network_of(address);
     v_account constant text := concat(sign_in.tenant, '/', lower(sign_in.email));
-    v_kinds   text[] := array['account and address', 'address'];
-    v_whose   constant text[] := array[concat(v_account, ' ', v_from), v_from, v_account];
+    v_kinds   text[] := array['sign-in', 'account and address', 'address'];
+    v_whose   constant text[] := array[v_from, concat(v_account, ' ', v_from), v_from, v_account];
     v_person  parking.people;
     v_session parking.sessions;
     v_answer  parking.admission;
@@ -112,7 +113,7 @@ begin
         return v_answer;
     end if;
 
-    perform parking_private.take_back_attempt(v_kinds, v_whose[:cardinality(v_kinds)]);
+    perform parking_private.take_back_attempt(v_kinds[2:], v_whose[2:cardinality(v_kinds)]);
     v_now := parking.clock();
     insert into parking.sessions (tenant_id, person_id, address, user_agent, opened_at, renewed_at, expires_at)
     select v_tenant, v_person.id, address, left(user_agent, 300), v_now, v_now, v_now + r.lifetime
@@ -174,17 +175,18 @@ declare
     v_tenant constant bigint := parking_private.tenant_of(register.tenant);
     v_email  constant text := lower(register.email);
     v_person bigint;
-    v_hash   text;
 begin
-    if v_tenant is null then
-        perform parking_private.refuse('unknown-tenant', format('There is no tenant %s.', coalesce(quote_literal(tenant), 'null')));
+    perform parking_private.enter_tenant(v_tenant);
+    if not exists (select from parking.tenants t where t.id = v_tenant and t.registration = 'open') then
+        -- The same for a tenant that there is not: which cities there are is not for strangers.
+        perform parking_private.refuse('registration-closed', 'There is no tenant of this name in which one can register.');
     elsif v_email is null or v_email !~ '^[^@\s]+@[^@\s]+$' or length(v_email) > 254 then
         perform parking_private.refuse('not-an-email', 'An e-mail has one @ and no blank, and at most 254 characters.');
     elsif display_name is null or length(btrim(display_name)) not between 1 and 200 then
         perform parking_private.refuse('not-a-name', 'A name has 1 to 200 characters.');
     end if;
+    perform parking_private.judge_password(password, v_email);
     perform set_config('parking.address', coalesce(host(address), ''), true);
-    perform parking_private.enter_tenant(v_tenant);
     retry_after := nullif(parking_private.count_attempt('{registration}', array[parking_private.network_of(address)]), 0);
     if retry_after is not null then
         outcome := 'too-many-attempts';
@@ -192,9 +194,8 @@ begin
         return;
     end if;
 
-    v_hash := parking_private.hash_password(password, v_email);
     insert into parking.people (tenant_id, email, display_name, password_hash)
-    values (v_tenant, v_email, btrim(register.display_name), v_hash)
+    values (v_tenant, v_email, btrim(register.display_name), parking_private.hash_password(password, v_email))
     on conflict (tenant_id, email) do nothing
     returning id into v_person;
     if found then
@@ -216,7 +217,9 @@ It is registered for an e-mail that has an account already, too: nothing has cha
 answer tells nobody who has an account. Whoever signs in afterwards with what was registered does find out, at the price of an account that shows; only a
 confirmation by e-mail could close that, so registrations from one address are limited.
 
-Problems: unknown-tenant, not-an-email, not-a-name, password-too-weak, password-too-long.
+A tenant in which parking.set_registration() has not opened registration refuses it, and so does one that there is not.
+
+Problems: registration-closed, not-an-email, not-a-name, password-too-weak, password-too-long.
 
 Example:
     select outcome from parking.register('driver3@parking.com', 'correct horse', 'Driver Three');
@@ -256,14 +259,18 @@ create function parking.change_password(
 as $$
 #variable_conflict use_column
 declare
-    c_kinds  constant text[] := array['account and address'];
-    v_person parking.people := parking_private.require_person(actor);
-    -- First, because it refuses a weak one with an error, which would take back the count of a guess.
-    v_hash   constant text := parking_private.hash_password(new_password, v_person.email);
-    v_whose  constant text[] := array[concat((select t.slug from parking.tenants t where t.id = v_person.tenant_id), '/', v_person.email, ' ',
-        parking_private.network_of(nullif(current_setting('parking.address', true), '')::inet))];
-    v_ended  integer;
+    -- From all addresses together, known ones too: a session can be carried anywhere. It is not what a sign-in's guesses
+    -- count under, by which strangers could keep the owner from changing the password.
+    c_kinds   constant text[] := array['account and address', 'old password'];
+    v_person  parking.people := parking_private.require_person(actor);
+    v_account constant text := concat((select t.slug from parking.tenants t where t.id = v_person.tenant_id), '/', v_person.email);
+    v_whose   constant text[] := array[
+        concat(v_account, ' ', parking_private.network_of(nullif(current_setting('parking.address', true), '')::inet)), v_account];
+    v_hash    text;
+    v_ended   integer;
 begin
+    -- First, because it refuses with an error, which would take back the count of a guess.
+    perform parking_private.judge_password(new_password, v_person.email);
     retry_after := nullif(parking_private.count_attempt(c_kinds, v_whose), 0);
     if retry_after is not null then
         outcome := 'too-many-attempts';
@@ -272,6 +279,7 @@ begin
     end if;
 
     if parking_private.check_password(v_person, old_password) then
+        v_hash := parking_private.hash_password(new_password, v_person.email);
         update parking.people p
         set password_hash = v_hash
         where p.tenant_id = v_person.tenant_id and p.id = v_person.id and p.active and p.password_hash = v_person.password_hash;
@@ -293,7 +301,7 @@ $$;
 comment on function parking.change_password(bigint, text, text, uuid) is
 $$Change one's own password and end one's sessions, but for the one to keep; the outcome is changed, wrong-password or too-many-attempts.
 
-A wrong old password counts like one at a sign-in. An administrator sets the password of somebody else, who has forgotten it.
+A wrong old password counts like one at a sign-in, and for the account, from wherever. An administrator sets the password of somebody else, who has forgotten it.
 
 Problems: unknown-actor, password-too-weak, password-too-long.
 

@@ -93,6 +93,57 @@ Example:
 grant execute on function parking.found_tenant(text, text, text, text, text, bigint) to parking_service, parking_dba;
 
 
+create function parking.set_registration(
+    tenant       text,
+    registration text,
+    actor        bigint default null
+)
+    returns text
+    language plpgsql
+    volatile
+    security definer
+    set search_path = pg_catalog, parking, parking_private, pg_temp
+as $$
+declare
+    v_actor  parking.people := parking_private.require_actor_in(tenant, actor, '*');
+    v_tenant constant bigint := parking_private.current_tenant();
+begin
+    if registration is null or registration not in ('open', 'closed') then
+        perform parking_private.refuse('not-a-registration', format('Registration cannot be %s.', coalesce(quote_literal(left(registration, 100)), 'null')));
+    end if;
+    update parking.tenants t
+    set registration = set_registration.registration
+    where t.id = v_tenant and t.registration <> set_registration.registration;
+    if found then
+        perform parking_private.audit(v_actor.id, 'tenant.changed', 'tenant', v_tenant, jsonb_build_object('registration', registration));
+    end if;
+    return registration;
+end
+$$;
+
+comment on function parking.set_registration(text, text, bigint) is
+$$Let everybody open an account in a tenant (open), or only its administrators (closed, as a new tenant is).
+
+The tenant null means the actor's own, or "default" for a DBA.
+
+Problems: unknown-actor, not-permitted, unknown-tenant, not-a-registration.
+
+Example:
+    select parking.set_registration('riverside', 'open');
+     set_registration
+    ------------------
+     open
+    (1 row)
+
+    select outcome from parking.register('new@riverside.com', 'correct horse', 'New Driver', 'riverside');
+      outcome
+    ------------
+     registered
+    (1 row)$$;
+
+grant execute on function parking.set_registration(text, text, bigint) to parking_dba;
+
+
 create function parking.add_reporter(
     role_name text,
     tenant    text

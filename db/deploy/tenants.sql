@@ -11,6 +11,7 @@ create table parking.tenants (
     name            text        not null check (length(name) between 1 and 200),
     longest_booking interval    not null default '24 hours',
     booking_horizon interval    not null default '365 days',
+    registration    text        not null default 'closed' check (registration in ('open', 'closed')),
     created_at      timestamptz not null default parking.clock(),
 
     constraint longest_booking_is_at_most_a_week check (longest_booking > '0' and longest_booking <= '7 days'),
@@ -20,6 +21,8 @@ create table parking.tenants (
 comment on table parking.tenants is 'A city or an operator. Everything below belongs to one tenant, whose id leads every key.';
 comment on column parking.tenants.slug is 'The word by which people and settings name the tenant.';
 comment on column parking.tenants.longest_booking is 'How long one booking may be; a lot may set its own.';
+comment on column parking.tenants.registration is
+    'open: whoever wants to may open an account as a driver; closed: an administrator adds people. parking.set_registration() changes it.';
 comment on column parking.tenants.booking_horizon is 'How far ahead a booking may end; a lot may set its own.';
 
 

@@ -3,8 +3,8 @@
 --
 -- What can be guessed is counted before it is judged, and whoever has tried too often is told when to come back. An attempt
 -- locks the rows of what it is counted under until it is over, so a hundred at once are counted one by one; the kinds come in
--- the order account and address, address, account, so that nobody waits in a circle. Whoever waits in vain for such a lock
--- is one of too many as well.
+-- the order sign-in, account and address, address, account, old password, so that nobody waits in a circle. Whoever waits in
+-- vain for such a lock is one of too many as well. What is refused leaves no row: made-up e-mails must not fill the table.
 --
 -- A row holds one moment, not a list: "20, and then one in every 5 minutes" is kept by putting off by 5 minutes when all
 -- is forgotten, and refusing what would put it off to more than 20 times 5 minutes from now.
@@ -49,6 +49,10 @@ begin
     join parking_private.limits l on l.kind = a.kind
     where a.key = any (v_keys);
     if v_wait > 0 then
+        -- Such a row counts nothing; this call has made it, or locked it.
+        delete from parking_private.attempts a
+        where a.key = any (v_keys)
+          and a.forgotten_at <= v_now;
         return v_wait;
     end if;
 
@@ -111,14 +115,16 @@ comment on function parking.list_limits() is
 $$How often something may be tried: so many attempts at once, and then one in every so long.
 
 Example:
-    select * from parking.list_limits();
-            kind         | attempts |  every   |                                     meaning
-    ---------------------+----------+----------+---------------------------------------------------------------------------------
-     account             |       20 | 00:05:00 | Wrong passwords for one account from addresses that have never signed in to it.
-     account and address |        5 | 00:02:00 | Wrong passwords for one account from one address.
-     address             |       50 | 00:00:10 | Wrong passwords from one address, whatever the account.
-     registration        |       10 | 00:06:00 | Registrations from one address.
-    (4 rows)$$;
+    select kind, attempts, every from parking.list_limits();
+            kind         | attempts |  every
+    ---------------------+----------+----------
+     account             |       20 | 00:05:00
+     account and address |        5 | 00:02:00
+     address             |       50 | 00:00:10
+     old password        |       20 | 00:05:00
+     registration        |       10 | 00:06:00
+     sign-in             |      100 | 00:00:02
+    (6 rows)$$;
 
 grant execute on function parking.list_limits() to parking_dba;
 

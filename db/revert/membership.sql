@@ -8,6 +8,7 @@ drop function parking_private.require_another_admin(parking.people, parking.peop
 drop function parking_private.lock_person(bigint, parking.people);
 drop function parking_private.is_above_tenants(parking.people);
 drop function parking_private.hash_password(text, text);
+drop function parking_private.judge_password(text, text);
 drop function parking_private.require_actor_or_dba(bigint, text, bigint);
 drop function parking_private.require_actor(bigint, text);
 drop function parking_private.has_permission(parking.people, text);

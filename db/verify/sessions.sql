@@ -29,7 +29,7 @@ begin
         null;  -- as it should be
     end;
     assert (select count(*) = 1 from parking_private.session_rules);
-    assert (select count(*) = 4 from parking_private.limits);
+    assert (select count(*) = 6 from parking_private.limits);
     assert not has_table_privilege('parking_viewer', 'parking.refresh_tokens', 'select');
     assert not has_table_privilege('parking_service', 'parking.sessions', 'select'), 'the service reads no table';
 end

@@ -30,6 +30,13 @@ begin
     assert (select outcome = 'wrong-credentials' from parking.sign_in('a@verify.example', 'new secret', 'verify')),
         'an account that was closed must not sign in';
 
+    begin
+        perform parking.register('B@verify.example', 'new secret', 'B', 'verify');
+        assert false, 'a new tenant is closed';
+    exception when sqlstate 'PK403' then
+        null;  -- as it should be
+    end;
+    update parking.tenants set registration = 'open' where id = -1;
     assert (select outcome = 'registered' from parking.register('B@verify.example', 'new secret', 'B', 'verify'));
     assert (select outcome = 'signed-in' and roles = '{driver}' from parking.sign_in('b@verify.example', 'new secret', 'verify'));
     assert (select outcome = 'registered' from parking.register('b@verify.example', 'other secret', 'C', 'verify'));

@@ -21,6 +21,9 @@ begin
         null;  -- as it should be
     end;
     assert (select count(*) = 1 from parking.list_tenants() where slug = 'verify-tenancy');
+    assert (select registration = 'closed' from parking.tenants where id = -1), 'a new tenant is closed';
+    assert parking.set_registration('verify-tenancy', 'open', -1) = 'open';
+    assert (select registration = 'open' from parking.tenants where id = -1);
     begin
         perform parking.add_reporter('parking_service', 'verify-tenancy');
         assert false, 'the service is no reporter';

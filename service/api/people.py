@@ -13,7 +13,7 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from service.api.reservations import AuthenticatedRequest
-from service.auth import caller, require_bearer
+from service.auth import caller, network_of, require_bearer
 from service.database import Database
 from service.edge import LARGEST_NUMBER, StrictJson
 from service.openapi import problems
@@ -148,6 +148,7 @@ async def add_person(
         data.role,
         data.password,
         # bcrypt, as for a sign-in.
+        lane=network_of(request) if data.password else None,
         pool="sign_in" if data.password else "main",
     )
     return Response(
@@ -223,6 +224,7 @@ async def set_password(
             *caller(request),
             person,
             data.password,
+            lane=network_of(request),
             pool="sign_in",
         ),
     )

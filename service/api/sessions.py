@@ -20,6 +20,7 @@ from service.auth import (
     Tokens,
     address_of,
     caller,
+    network_of,
     no_session_cookies,
     refresh_cookie,
     require_own_page,
@@ -111,7 +112,7 @@ AuthenticatedRequest = Request[Identity, Any, Any]
     status_code=204,
     dto=StrictJson[Registration],
     return_dto=None,
-    responses=problems(400, 404, 413, 415, 422, 429),
+    responses=problems(400, 403, 413, 415, 422, 429),
     tags=["sessions"],
     summary="Register",
 )
@@ -130,6 +131,7 @@ async def register(
         data.display_name,
         data.tenant or settings.tenant,
         address_of(request),
+        lane=network_of(request),
         pool="sign_in",
     )
     expect(row, "registered")
@@ -159,6 +161,7 @@ async def sign_in(
         data.tenant or settings.tenant,
         address_of(request),
         request.headers.get("user-agent"),
+        lane=network_of(request),
         pool="sign_in",
     )
     expect(row, "signed-in")
@@ -285,6 +288,7 @@ async def change_password(
         *caller(request),
         data.old_password,
         data.new_password,
+        lane=network_of(request),
         pool="sign_in",
     )
     expect(row, "changed")

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 
 from service.api.people import Email, Name, Password, Person
 from service.api.reservations import AuthenticatedRequest
-from service.auth import caller, require_bearer
+from service.auth import caller, network_of, require_bearer
 from service.database import Database
 from service.edge import StrictJson
 from service.openapi import problems
@@ -77,6 +77,7 @@ async def found_tenant(
             data.admin_email,
             data.admin_name,
             data.admin_password,
+            lane=network_of(request) if data.admin_password else None,
             pool="sign_in" if data.admin_password else "main",
         ),
     )

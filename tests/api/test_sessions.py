@@ -233,7 +233,8 @@ async def test_registering(client: httpx.AsyncClient) -> None:
         ({"password": "NEW@parking.com"}, 422, "password-too-weak"),
         ({"email": "new"}, 422, "not-an-email"),
         ({"display_name": " "}, 422, "not-a-name"),
-        ({"tenant": "elsewhere"}, 404, "unknown-tenant"),
+        ({"tenant": "elsewhere"}, 403, "registration-closed"),
+        ({"tenant": "riverside"}, 403, "registration-closed"),
         ({"role": "admin"}, 400, "invalid-request"),
     ):
         problem(await client.post("/api/auth/register", json=body | change), status, slug)
@@ -271,7 +272,7 @@ async def test_the_pages_cookie_counts_for_ones_own_session_if_the_page_is_ours(
     client.cookies.update({"session": token["token"], "refresh": token["refresh_token"]})
     assert (await client.get("/api/auth/me")).json()["email"] == DRIVER_1
     change = {"old_password": PASSWORD, "new_password": "correct horse"}
-    for headers in ({}, foreign, {"Origin": "null"}):
+    for headers in ({}, foreign, {"Origin": "null"}, {"Origin": "http://["}, {"Origin": "ftp" + service.url[4:]}):
         problem(await client.post("/api/auth/logout", headers=headers), 403, "not-allowed")
         problem(await client.post("/api/auth/logout-everywhere", headers=headers), 403, "not-allowed")
         problem(await client.put("/api/auth/password", json=change, headers=headers), 403, "not-allowed")
@@ -289,6 +290,22 @@ async def test_the_pages_cookie_counts_for_ones_own_session_if_the_page_is_ours(
     assert answer.status_code == 204
     assert {line.partition("=")[0] for line in answer.headers.get_list("set-cookie")} == {"session", "refresh"}
     problem(await client.get("/api/auth/me", headers={"Cookie": f"session={token['token']}"}), 401, "session-over")
+
+
+@pytest.mark.parametrize(("secure", "statuses"), [("true", [403, 204]), ("false", [204, 204])])
+async def test_where_cookies_are_secure_the_page_comes_by_https(
+    database: Database, secure: str, statuses: list[int]
+) -> None:
+    async with (
+        Service(database, environ={"PARKING_SECURE_COOKIES": secure}) as service,
+        httpx.AsyncClient(base_url=service.url, trust_env=False) as client,
+    ):
+        ended = []
+        for scheme in ("http", "https"):
+            cookie = f"session={(await tokens(client))['token']}"
+            headers = {"Origin": scheme + service.url[4:], "Cookie": cookie}
+            ended.append((await client.post("/api/auth/logout-everywhere", headers=headers)).status_code)
+    assert ended == statuses
 
 
 async def test_a_lapsed_cookie_can_still_sign_out(database: Database) -> None:

@@ -35,8 +35,11 @@ async def held(holder: asyncpg.Connection, row: str) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def serving(database: Database) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the service in this very process, where its lanes can be taken away."""
-    app: Any = create_app(Settings(database_url=database.url(), jwt_secret="x" * 32, pool_size=5))
+    """A client of the service in this very process, where its lanes can be taken away; it says where it comes from."""
+    proxies = ("127.0.0.1/32",)
+    app: Any = create_app(
+        Settings(database_url=database.url(), jwt_secret="x" * 32, pool_size=5, trusted_proxies=proxies)
+    )
     async with (
         app.lifespan(),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://parking", timeout=60) as client,
@@ -133,6 +136,37 @@ async def test_a_long_queue_that_moves_is_served(database: Database, connect: Co
         answers = await asyncio.gather(*waiters)
         assert {answer.status_code for answer in answers} == {201}
         assert database.psql("select count(*) from parking.reservations") == "6"
+
+
+async def a_crowd_delays_a_sign_in(database: Database, connect: Connect) -> bool:
+    """Whether one from elsewhere waits for twenty from one network, who wait for the row that counts them."""
+    credentials = {"email": DRIVER_2, "password": "password123"}
+    async with serving(database) as client:
+
+        async def status_from(address: str) -> int:
+            return (await client.post("/login", json=credentials, headers={"X-Forwarded-For": address})).status_code
+
+        assert await status_from("2001:db8:0:1::1") == 200
+        holder = await connect("postgres")
+        async with held(holder, "select from parking_private.attempts where kind = 'address' for update"):
+            crowd = [asyncio.create_task(status_from(f"2001:db8:0:1::{n}")) for n in range(20)]
+            await waiting_for_locks(database, lanes.SIGN_IN_LANE_WIDTH)
+            assert await status_from("2001:db8:0:2::1") == 200
+            delayed = any(each.done() for each in crowd)
+        assert set(await asyncio.gather(*crowd)) <= {200, 429, 503}
+    return delayed
+
+
+async def test_one_network_does_not_close_sign_in_to_others(database: Database, connect: Connect) -> None:
+    assert not await a_crowd_delays_a_sign_in(database, connect)
+
+
+async def test_without_lanes_by_network_it_does(
+    database: Database, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The negative control: the crowd has both connections."""
+    monkeypatch.setattr(lanes, "SIGN_IN_LANE_WIDTH", lanes.SIGN_IN_POOL_SIZE)
+    assert await a_crowd_delays_a_sign_in(database, connect)
 
 
 async def test_no_lane_is_left_behind(database: Database) -> None:

@@ -394,6 +394,74 @@ async def test_an_erased_person_is_nobody(
     await add(dba, "one@example.org")
 
 
+async def test_whoever_has_no_role_any_more_may_still_erase_themselves(
+    service: asyncpg.Connection, dba: asyncpg.Connection
+) -> None:
+    await dba.fetch("select parking.revoke_role($1, 'driver')", DRIVER_1)
+    with refused("not-permitted", 403):
+        await service.fetch(BOOK, DRIVER_1, 1, hours_ahead(1), hours_ahead(2))
+    with refused("not-permitted", 403):
+        await service.fetch("select parking.erase_person($1, $2)", DRIVER_2, DRIVER_1)
+    await service.fetch("select parking.erase_person($1, $1)", DRIVER_1)
+    with refused("unknown-actor", 401):
+        await service.fetch("select parking.erase_person($1, $1)", DRIVER_1)
+
+
+async def locked_by_an_erasure_that_waits(
+    database: Database, connect: Connect, first: int, then: int
+) -> tuple[bool, bool]:
+    """Whether an erasure has locked these bookings while somebody holds the first."""
+    holder, dba, observer = await connect("postgres"), await connect("parking_dba"), await connect("postgres")
+    transaction = holder.transaction()
+    await transaction.start()
+    await holder.execute("select from parking.reservations where id = $1 for update", first)
+    erasure = asyncio.create_task(dba.fetch("select parking.erase_person($1)", DRIVER_1))
+    await waiting_for_locks(database)
+    free = await observer.fetch("select id from parking.reservations for update skip locked")
+    await transaction.rollback()
+    await erasure
+    return first not in {row["id"] for row in free}, then not in {row["id"] for row in free}
+
+
+ERASED_IN_ORDER = [
+    ("order by r.ends, r.id", (True, False)),
+    # The negative control: book(), which comes by the ends, would hold the first and wait for the other.
+    ("order by r.id", (True, True)),
+]
+
+
+@pytest.mark.parametrize(("order", "locked"), ERASED_IN_ORDER)
+async def test_an_erasure_locks_bookings_in_the_order_of_booking(
+    database: Database, connect: Connect, service: asyncpg.Connection, order: str, locked: tuple[bool, bool]
+) -> None:
+    superuser = await connect("postgres")
+    await edit_function(
+        superuser, "parking_private.complete_all(parking.people,bigint)", "order by r.ends, r.id", order
+    )
+    late = await one_row(service, BOOK, DRIVER_1, 1, hours_ahead(3), hours_ahead(4))
+    early = await one_row(service, BOOK, DRIVER_1, 1, hours_ahead(1), hours_ahead(2))
+    assert late["id"] < early["id"]
+    assert await locked_by_an_erasure_that_waits(database, connect, early["id"], late["id"]) == locked
+
+
+async def test_the_audit_believes_the_service_about_addresses_and_no_dba(
+    service: asyncpg.Connection, dba: asyncpg.Connection, connect: Connect, admin: int
+) -> None:
+    superuser = await connect("postgres")
+    for connection, actor in ((service, admin), (dba, None)):
+        await connection.fetch(
+            "select p.id from parking.session(null, '192.0.2.1'), parking.deactivate($1, $2) p", DRIVER_1, actor
+        )
+        await connection.fetch(
+            "select p.id from parking.session(null, '192.0.2.1'), parking.reactivate($1, $2) p", DRIVER_1, actor
+        )
+    rows = await superuser.fetch("""
+        select database_role, host(address) as address
+        from parking.audit where action = 'person.reactivated' order by id""")
+    assert rows[0]["address"] == "192.0.2.1"
+    assert [row["address"] for row in rows] == ["192.0.2.1", None]
+
+
 async def test_an_overdue_booking_of_an_erased_person_is_left_to_the_checker(
     service: asyncpg.Connection, dba: asyncpg.Connection, connect: Connect
 ) -> None:

@@ -95,7 +95,12 @@ async def test_whatever_is_wrong_it_looks_the_same_and_leaves_the_same(connect: 
         "an unknown e-mail leaves what a wrong password does"
     )
     counted = await superuser.fetch("select kind, count(*) as n from parking_private.attempts group by kind")
-    assert {row["kind"]: row["n"] for row in counted} == {"account and address": 9, "address": 9, "account": 7}
+    assert {row["kind"]: row["n"] for row in counted} == {
+        "sign-in": 9,
+        "account and address": 9,
+        "address": 9,
+        "account": 7,
+    }
     assert await superuser.fetchval("select count(*) from parking.sessions") == 0
 
 
@@ -231,6 +236,83 @@ async def test_one_machine_does_not_go_through_all_accounts(connect: Connect) ->
         await sign_in(service, f"driver{n}@parking.com", "guess", f"2001:db8:0:1::{n}")
     assert (await sign_in(service, address="2001:db8:0:1:ffff::1"))["outcome"] == "too-many-attempts"
     assert (await sign_in(service, address="2001:db8:0:2::1"))["outcome"] == "signed-in"
+
+
+async def test_the_right_password_counts_as_a_sign_in(connect: Connect) -> None:
+    """Or whoever has one account could keep the cores busy with it."""
+    service, superuser = await connect(), await connect("postgres")
+    await superuser.execute("select parking.limit_attempts('sign-in', attempts => 4, every => '10 seconds')")
+    rows = [await sign_in(service) for _ in range(5)]
+    assert [row["outcome"] for row in rows] == ["signed-in"] * 4 + ["too-many-attempts"]
+    assert 0 < rows[-1]["retry_after"] <= 10
+    assert (await sign_in(service, "driver2@parking.com"))["outcome"] == "too-many-attempts", "whatever the account"
+    assert (await sign_in(service, address=AWAY))["outcome"] == "signed-in", "and others are not meant"
+
+
+async def test_what_is_refused_fills_no_table(connect: Connect) -> None:
+    service, superuser = await connect(), await connect("postgres")
+    await superuser.execute("select parking.limit_attempts('address', attempts => 3, every => '1 hour')")
+    outcomes = [(await sign_in(service, f"made-up-{n}@parking.com", "guess"))["outcome"] for n in range(20)]
+    assert Counter(outcomes) == {"wrong-credentials": 3, "too-many-attempts": 17}
+    counted = await superuser.fetch("select kind, count(*) as n from parking_private.attempts group by kind")
+    assert {row["kind"]: row["n"] for row in counted} == {
+        "sign-in": 1,
+        "account and address": 3,
+        "address": 1,
+        "account": 3,
+    }
+
+
+async def without_hashes(superuser: asyncpg.Connection) -> None:
+    """From now on a new hash is an error."""
+    signature = "parking_private.hash_password(text,text)"
+    await edit_function(superuser, signature, "return extensions.crypt", "raise 'hashed'; return extensions.crypt")
+
+
+async def test_what_is_refused_costs_no_hash(connect: Connect) -> None:
+    """Neither of a new password of too many registrations nor beside a wrong old password."""
+    service, superuser = await connect(), await connect("postgres")
+    await superuser.execute("select parking.limit_attempts('registration', attempts => 1, every => '1 hour')")
+    register = "select outcome from parking.register($1, 'correct horse', 'New', 'default', $2)"
+    change = "select outcome from parking.change_password($1, $2, 'correct horse')"
+    assert await service.fetchval(register, "new1@parking.com", HOME) == "registered"
+    await without_hashes(superuser)
+    assert await service.fetchval(register, "new2@parking.com", HOME) == "too-many-attempts"
+    assert await service.fetchval(change, DRIVER_1, "guess") == "wrong-password"
+    # The control: what is not refused is hashed.
+    with pytest.raises(asyncpg.RaiseError):
+        await service.fetchval(register, "new2@parking.com", AWAY)
+    with pytest.raises(asyncpg.RaiseError):
+        await service.fetchval(change, DRIVER_1, PASSWORD)
+
+
+async def test_sixty_networks_do_not_help_whoever_has_a_session(connect: Connect) -> None:
+    service = await connect()
+    here = await sign_in(service)
+    change = """
+        select c.outcome
+        from parking.session($1, $2) s
+        cross join lateral parking.change_password(s.actor, $3, 'correct horse', keep => $1) c"""
+    addresses = [f"198.51.100.{n}" for n in range(60)]
+    for address in addresses:
+        # From where the owner has signed in before as well.
+        await sign_in(service, address=address)
+    outcomes = [await service.fetchval(change, here["session_id"], address, "guess") for address in addresses]
+    assert outcomes == ["wrong-password"] * 20 + ["too-many-attempts"] * 40
+    assert await service.fetchval(change, here["session_id"], HOME, PASSWORD) == "too-many-attempts"
+    assert (await sign_in(service))["outcome"] == "signed-in", "signing in is another matter"
+
+
+async def test_strangers_who_guess_do_not_keep_the_owner_from_changing_the_password(connect: Connect) -> None:
+    service = await connect()
+    await sign_in(service)
+    for n in range(21):
+        await sign_in(service, password="guess", address=f"198.51.100.{n}")
+    assert (await sign_in(service, address="203.0.113.9"))["outcome"] == "too-many-attempts"
+    outcome = await service.fetchval(
+        "select outcome from parking.change_password($1, $2, 'correct horse')", DRIVER_1, PASSWORD
+    )
+    assert outcome == "changed"
 
 
 async def test_fifty_times_two_tabs_refresh_at_once(connect: Connect) -> None:
@@ -432,8 +514,8 @@ async def test_registering(connect: Connect) -> None:
         ("newer@parking.com", " ", "default", "not-a-name", 422),
         ("newer@parking.com", "x" * 201, "default", "not-a-name", 422),
         ("newer@parking.com", None, "default", "not-a-name", 422),
-        ("newer@parking.com", "New", "elsewhere", "unknown-tenant", 404),
-        ("newer@parking.com", "New", None, "unknown-tenant", 404),
+        ("newer@parking.com", "New", "elsewhere", "registration-closed", 403),
+        ("newer@parking.com", "New", None, "registration-closed", 403),
     ]:
         with refused(slug, status):
             await service.fetch(register, email, "correct horse", name, tenant, HOME)
@@ -448,6 +530,45 @@ async def test_registering(connect: Connect) -> None:
     assert (await one_row(service, register, "new@parking.com", "correct horse", "N", "default", AWAY))[
         0
     ] == "registered"
+
+
+async def test_one_registers_only_where_registration_is_open(connect: Connect) -> None:
+    """And cannot tell a closed tenant from one that there is not."""
+    service, dba, superuser = await connect(), await connect("parking_dba"), await connect("postgres")
+    admin = await dba.fetchval("select parking.find_person('admin@riverside.com', 'riverside')")
+
+    async def register(tenant: str, email: str = "new@riverside.com") -> str:
+        try:
+            row = await one_row(
+                service, "select outcome from parking.register($1, 'correct horse', 'New', $2)", email, tenant
+            )
+        except asyncpg.PostgresError as refusal:
+            return f"{refusal.sqlstate} {refusal.constraint_name} {refusal.message} {refusal.detail} {refusal.hint}"
+        return str(row["outcome"])
+
+    closed = await register("riverside")
+    assert closed.startswith("PK403 registration-closed ")
+    assert await register("elsewhere") == closed
+    assert await register("riverside", "not an e-mail") == await register("elsewhere", "not an e-mail") == closed
+
+    turn = "select parking.set_registration($1, $2, $3)"
+    for mode in ("ajar", None):
+        with refused("not-a-registration", 422):
+            await dba.fetch(turn, "riverside", mode, None)
+    with refused("unknown-tenant", 404):
+        await dba.fetch(turn, "default", "closed", admin)
+    with refused("not-permitted", 403):
+        await dba.fetch(turn, "default", "closed", DRIVER_1)
+    for _ in range(2):
+        assert await dba.fetchval(turn, "riverside", "open", admin) == "open"
+    assert await register("riverside") == "registered"
+    assert await dba.fetchval(turn, "riverside", "closed", None) == "closed"
+    assert await register("riverside", "newer@riverside.com") == closed
+    traces = await audit(superuser, "action", "actor_id", "details")
+    assert [trace for trace in traces if trace[0] == "tenant.changed"] == [
+        ("tenant.changed", admin, '{"registration": "open"}'),
+        ("tenant.changed", None, '{"registration": "closed"}'),
+    ]
 
 
 async def test_two_register_the_same_email_at_once(connect: Connect) -> None:
@@ -486,7 +607,7 @@ async def test_what_is_good_for_nothing_is_tidied(connect: Connect) -> None:
     second = await refresh(service, begun["refresh_token"])
     await shift_clock(superuser, timedelta(hours=1))
     dba = await connect("parking_dba")
-    assert tuple(await one_row(dba, "select * from parking.tidy_sessions()")) == (0, 1, 3)
+    assert tuple(await one_row(dba, "select * from parking.tidy_sessions()")) == (0, 1, 4)
     assert (await sign_in(service, address=HOME))["outcome"] == "signed-in"
     assert (await refresh(service, begun["refresh_token"]))["outcome"] == "session-over", "a replay is still one"
     assert (await refresh(service, second["refresh_token"]))["outcome"] == "session-over"
