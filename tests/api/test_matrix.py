@@ -125,7 +125,7 @@ ASKS: Mapping[str, Ask] = {
     "api_sign_in": Ask(anybody(), json(email="operator@parking.com", password=PASSWORD)),
     "auth_sign_in": Ask(anybody(), json(email="operator@parking.com", password=PASSWORD)),
     "auth_register": Ask(
-        anybody(unknown="unknown-tenant"),
+        anybody(unknown="registration-closed"),
         lambda world: {
             "json": {
                 "email": f"new-{world.number}@matrix.example",

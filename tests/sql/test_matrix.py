@@ -108,7 +108,7 @@ CALLS: Mapping[str, Call] = {
     "find_reservation": Call(own_reservation(), "select * from parking.find_reservation({actor}, {reservation})"),
     # One's account. Without an actor it is the password or the token that says who one is.
     "register": Call(
-        anybody("registered", unknown="unknown-tenant"),
+        anybody("registered", unknown="registration-closed"),
         "select * from parking.register('new@matrix.example', 'correct horse', 'New', '{tenant}')",
     ),
     "sign_in": Call(anybody("signed-in"), "select * from parking.sign_in('operator@parking.com', 'password123')"),
@@ -167,6 +167,7 @@ CALLS: Mapping[str, Call] = {
     # Looking after the installation, from psql only.
     "add_reporter": Call(for_dbas("not-a-reporter"), "select parking.add_reporter('nobody', 'default')"),
     "remove_reporter": Call(for_dbas("not-a-reporter"), "select parking.remove_reporter('nobody')"),
+    "set_registration": Call(for_dbas(), "select parking.set_registration('default', 'open')"),
     "find_person": Call(for_dbas(), "select parking.find_person('driver1@parking.com')"),
     "help": Call(for_dbas(), "select * from parking.help()"),
     "list_limits": Call(for_dbas(), "select * from parking.list_limits()"),
