@@ -22,8 +22,11 @@ def pool_of(database: Database, role: str = "parking_service", more: str = "", s
 
 @pytest.fixture
 async def pool(database: Database) -> AsyncIterator[Pool]:
-    """Two connections, as a role that may do anything."""
-    pool = pool_of(database, "postgres")
+    """Two connections, as a role that may do anything.
+
+    Whoever waits looks for a deadlock once, after this time; the opponent must be in it by then, however slow it is.
+    """
+    pool = pool_of(database, "postgres", more="&deadlock_timeout=3000")
     await pool.open()
     yield pool
     await pool.close()
@@ -63,7 +66,7 @@ async def test_a_deadlock_is_tried_once_more(pool: Pool, opponent: asyncio.Task[
 
 async def test_without_the_second_try_it_fails(connect: Connect, opponent: asyncio.Task[None]) -> None:
     """The negative control of the test above."""
-    connection = await connect("postgres")
+    connection = await connect("postgres", deadlock_timeout="3s")
     with pytest.raises(asyncpg.DeadlockDetectedError) as raised:
         await connection.execute(DEADLOCK)
     assert to_problem(raised.value).slug == "try-again"
