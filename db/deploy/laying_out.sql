@@ -49,20 +49,12 @@ create function parking_private.enter_place(
     volatile
 as $$
 declare
-    v_found  record;
-    v_lot    parking.lots;
-    v_person parking.people;
+    v_found record;
+    v_lot   parking.lots;
 begin
     select f.tenant_id, f.lot_id into v_found from parking_private.find_lot_of(enter_place.kind, enter_place.place) f;
-    perform parking_private.enter_tenant(v_found.tenant_id);
-    select l.* into v_lot from parking.lots l where l.tenant_id = v_found.tenant_id and l.id = v_found.lot_id;
-    if not v_lot.public then
-        select p.* into v_person
-        from parking.people p
-        where p.tenant_id = v_found.tenant_id and p.id = enter_place.actor and p.active;
-    end if;
-    -- Whom it does not concern learns of it what there is to learn of a place that does not exist.
-    if v_lot.id is null or not v_lot.public and not parking_private.has_permission(v_person, 'read:parking') then
+    v_lot := parking_private.visit_lot(v_found.tenant_id, v_found.lot_id, actor);
+    if v_lot.id is null then
         perform parking_private.refuse_place(kind, place);
     end if;
 end

@@ -45,7 +45,7 @@ comment on function parking_private.has_permission(parking.people, text) is
     'Whether one of the person''s roles may do this; * is everything but to go beyond one''s own tenant.';
 
 
-create function parking_private.require_actor(actor bigint, permission text)
+create function parking_private.require_person(actor bigint)
     returns parking.people
     language plpgsql
     volatile
@@ -60,7 +60,24 @@ begin
     where p.tenant_id = v_tenant and p.id = actor and p.active;
     if not found then
         perform parking_private.refuse('unknown-actor', 'This account does not exist, or it has been closed.');
-    elsif not parking_private.has_permission(v_person, permission) then
+    end if;
+    return v_person;
+end
+$$;
+
+comment on function parking_private.require_person(bigint) is
+    'The active person with this number, their tenant entered, for what everybody may do with their own account; or the problem unknown-actor.';
+
+
+create function parking_private.require_actor(actor bigint, permission text)
+    returns parking.people
+    language plpgsql
+    volatile
+as $$
+declare
+    v_person constant parking.people := parking_private.require_person(actor);
+begin
+    if not parking_private.has_permission(v_person, permission) then
         perform parking_private.refuse('not-permitted', format('%s may not do this; it takes the permission %s.', v_person.email, permission));
     end if;
     return v_person;

@@ -84,22 +84,6 @@ comment on function parking_private.conditions(parking.lots, bigint, timestamptz
     'The states of the spots of a lot, or of one: what somebody says, else what follows from the bookings.';
 
 
-create function parking_private.find_tenant_of_spot(
-    spot          bigint,
-    out tenant_id bigint,
-    out lot_id    bigint
-)
-    language sql
-    stable
-    security definer
-    set search_path = pg_catalog, parking, parking_private, pg_temp
-begin atomic
-    select s.tenant_id, s.lot_id from parking.spots s where s.id = find_tenant_of_spot.spot;
-end;
-
-comment on function parking_private.find_tenant_of_spot(bigint) is 'Whose spot this is, and of which lot; null: there is none.';
-
-
 create function parking_private.knows_reasons(actor bigint, tenant bigint)
     returns boolean
     language sql
@@ -171,17 +155,8 @@ declare
     v_lot       parking.lots;
     v_condition parking.spot_condition;
 begin
-    select f.tenant_id, f.lot_id into v_found from parking_private.find_tenant_of_spot(spot) f;
-    perform parking_private.enter_tenant(v_found.tenant_id);
-    select l.* into v_lot
-    from parking.lots l
-    where l.tenant_id = v_found.tenant_id
-      and l.id = v_found.lot_id
-      and (l.public or exists (
-          select from parking.people p
-          where p.tenant_id = l.tenant_id and p.id = find_spot_state.actor and p.active
-            and parking_private.has_permission(p, 'read:parking')
-      ));
+    select f.tenant_id, f.lot_id into v_found from parking_private.find_lot_of('spot', spot) f;
+    v_lot := parking_private.visit_lot(v_found.tenant_id, v_found.lot_id, actor);
     select c.lot_id, c.spot_id, c.spot, c.state, c.source, c.reason, c.since, c.until, c.time_zone, c.hits
     into v_condition
     from parking_private.conditions(v_lot, find_spot_state.spot, parking.clock()) c
@@ -361,11 +336,5 @@ Example:
     (1 row)$$;
 
 grant execute on function parking.set_spot_state(bigint, bigint, text, text, timestamptz) to parking_service, parking_dba;
-
--- Only a superuser may give an object away.
-grant select on parking.spots to parking_platform;
-reset role;
-alter function parking_private.find_tenant_of_spot(bigint) owner to parking_platform;
-grant execute on function parking_private.find_tenant_of_spot(bigint) to parking_owner;
 
 commit;

@@ -31,30 +31,6 @@ comment on function parking_private.check_password(parking.people, text) is
     'Whether this is the person''s password; it takes about 55 ms of a core, also when there is no such person.';
 
 
-create function parking_private.require_person(actor bigint)
-    returns parking.people
-    language plpgsql
-    volatile
-as $$
-declare
-    v_tenant constant bigint := parking_private.find_tenant_of_person(actor);
-    v_person parking.people;
-begin
-    perform parking_private.enter_tenant(v_tenant);
-    select p.* into v_person
-    from parking.people p
-    where p.tenant_id = v_tenant and p.id = actor and p.active;
-    if not found then
-        perform parking_private.refuse('unknown-actor', 'This account does not exist, or it has been closed.');
-    end if;
-    return v_person;
-end
-$$;
-
-comment on function parking_private.require_person(bigint) is
-    'As require_actor(), for what everybody may do with their own account, whatever their roles.';
-
-
 create function parking.sign_in(
     email      text,
     password   text,

@@ -8,7 +8,6 @@ drop function parking_private.hit_bookings(bigint, parking.lots, bigint, timesta
 drop function parking.find_spot_state(bigint, bigint);
 drop function parking.list_spot_states(bigint, bigint);
 drop function parking_private.knows_reasons(bigint, bigint);
-drop function parking_private.find_tenant_of_spot(bigint);
 drop function parking_private.conditions(parking.lots, bigint, timestamptz);
 drop type parking.spot_condition;
 

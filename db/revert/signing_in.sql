@@ -7,7 +7,6 @@ drop function parking.sign_out_everywhere(bigint);
 drop function parking.change_password(bigint, text, text, uuid);
 drop function parking.register(text, text, text, text, inet);
 drop function parking.sign_in(text, text, text, inet, text);
-drop function parking_private.require_person(bigint);
 drop function parking_private.check_password(parking.people, text);
 
 commit;

@@ -410,9 +410,9 @@ async def test_a_socket_that_lets_everybody_listen_is_found(play: Play) -> None:
     """The negative control of the test above."""
     async with edited(
         play.stage.superuser,
-        "parking_private.enter_lot(bigint,text,bigint)",
-        "or not v_lot.public and not parking_private.has_permission(v_person, 'read:parking')",
-        "",
+        "parking_private.visit_lot(bigint,bigint,bigint)",
+        "if not parking_private.has_permission(v_person, 'read:parking') then",
+        "if false then",
     ):
         for path in SOCKETS:
             assert set((await heard(play, path)).values()) == {OK}

@@ -71,7 +71,6 @@ PLATFORM = {
     "parking.lost_lots(bigint[],bigint[])",
     "parking.session(uuid,inet)",
     "parking_private.find_tenant_of_session(uuid)",
-    "parking_private.find_tenant_of_spot(bigint)",
     "parking_private.find_tenant_of_token(bytea)",
     "parking_private.readable_tenants(name)",
     "parking_private.tenant_of(text)",
