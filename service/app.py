@@ -17,6 +17,7 @@ from service.auth import Tokens, set_cookies
 from service.database import Database
 from service.edge import add_security_headers, answer_head, finish_reading, log_socket_failure
 from service.feed import Feed
+from service.pages import rendering
 from service.problems import answer_problem
 from service.sessions import OpenSessions
 from service.settings import Settings
@@ -47,7 +48,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             openapi.openapi_document,
             asyncapi.asyncapi_document,
             pages.router,
-            pages.static_files,
+            rendering.static_files,
             sockets.events_socket,
             sockets.board_socket,
         ],
@@ -59,7 +60,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         after_exception=[log_socket_failure],
         before_send=[add_security_headers, set_cookies],
         csrf_config=_csrf(settings),
-        template_config=pages.template_config,
+        template_config=rendering.template_config,
         openapi_config=openapi.config,
         request_max_body_size=LARGEST_BODY,
         # The exception handlers log; this would say everything twice.

@@ -20,7 +20,7 @@ from asyncpg import Record
 
 from service.database import Database
 from service.outbox import POLICY_VIOLATION, SERVICE_RESTART, Outbox
-from service.pages import Cell, Lot, render_board, render_cell
+from service.pages.cells import Cell, Lot, render_board, render_cell
 from service.problems import Problem
 
 log = logging.getLogger(__name__)

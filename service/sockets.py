@@ -25,7 +25,7 @@ from service.auth import Identity, address_of, bearer, refresh_cookie, same_orig
 from service.database import Database
 from service.feed import Feed, Follower, Mark
 from service.outbox import POLICY_VIOLATION, SERVICE_RESTART, TRY_AGAIN_LATER, Outbox
-from service.pages import Lot
+from service.pages.cells import Lot
 from service.problems import SESSION_OVER, Problem, to_problem
 from service.sessions import OpenSessions
 from service.settings import Settings

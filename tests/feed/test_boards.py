@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from service.boards import Board, Boards
 from service.database import Database as Pool
-from service.pages import Lot
+from service.pages.cells import Lot
 from service.settings import Settings
 from tests.conftest import Connect
 from tests.feed.test_events import LIMIT, listener_pid, silent

@@ -1,0 +1,168 @@
+"""What the pages' handlers share: who is there, a page, a message, the way to sign in and back."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
+
+from litestar import Request, Response
+from litestar.datastructures import Cookie
+from litestar.di import NamedDependency
+from litestar.exceptions import PermissionDeniedException
+from litestar.params import QueryParameter
+from litestar.response import Redirect, Template
+from msgspec import Meta, Struct, field
+
+from service.auth import (
+    Identity,
+    Tokens,
+    address_of,
+    no_session_cookies,
+    refresh_cookie,
+    send_later,
+    session,
+    session_cookies,
+)
+from service.database import Database
+from service.edge import require_plain_query
+from service.pages.language import choose, speak
+from service.problems import SESSION_OVER, Problem, to_problem
+from service.settings import Settings
+
+AnyRequest = Request[Any, Any, Any]
+AnyResponse = Response[Any]
+
+FLASH_COOKIE = "flash"
+
+
+class Message(Struct, frozen=True):
+    """What the live region says. `slug` is the problem's, for a refusal."""
+
+    kind: Literal["done", "refusal"]
+    title: str
+    text: str
+    dismiss: str
+    remedy: str = ""
+    slug: str = ""
+
+    @classmethod
+    def of(cls, problem: Problem, dismiss: str) -> Message:
+        return cls("refusal", problem.title, problem.detail or "", dismiss, problem.remedy or "", problem.slug)
+
+
+class Place(Struct, frozen=True):
+    """Which board somebody looks at. `lot` is None for the configured one, so that addresses stay short."""
+
+    day: date | None = None
+    lot: int | None = None
+
+    def url(self, day: date | None = None) -> str:
+        given = {"date": day or self.day, "lot": self.lot}
+        query = urlencode({name: value for name, value in given.items() if value is not None})
+        return f"/?{query}" if query else "/"
+
+
+Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+
+
+class Form(Struct, forbid_unknown_fields=True, kw_only=True):
+    token: str = field(name="_csrf_token", default="")
+
+
+Lots = Annotated[int | None, QueryParameter(name="lot", ge=1, le=2**63 - 1)]
+Target = Annotated[str, QueryParameter(name="next")]
+Caller = NamedDependency[Identity | None]
+Days = Annotated[date | None, QueryParameter(name="date")]
+
+
+async def choose_language(request: AnyRequest) -> None:
+    """Speak the reader's language for this request; and see that its query is plain."""
+    speak(choose(request.headers.get("accept-language", "")))
+    await require_plain_query(request)
+
+
+async def find_caller(
+    request: AnyRequest,
+    database: NamedDependency[Database],
+    tokens: NamedDependency[Tokens],
+    settings: NamedDependency[Settings],
+) -> Identity | None:
+    """Who is signed in in this browser. When the access token has lapsed, the refresh token is exchanged first."""
+    if (identity := session(request)) is not None or (token := refresh_cookie(request)) is None:
+        return identity
+    row = await database.row("select r.* from parking.refresh($1, $2) r", token, address_of(request))
+    if row["outcome"] != "refreshed":
+        send_later(request, no_session_cookies())
+        return None
+    cookies = session_cookies(row, tokens, settings)
+    send_later(request, cookies)
+    request.scope["user"] = tokens.read(str(cookies[0].value))
+    return session(request)
+
+
+def answer_in_words(request: AnyRequest, exc: Exception) -> AnyResponse:
+    """The exception handler of the pages: a page, or for htmx a message that leaves the board where it is."""
+    problem = to_problem(exc)
+    if problem.slug == SESSION_OVER:
+        here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return sign_in_again(request, here if request.method == "GET" else "/")
+    if request.headers.get("HX-Request"):
+        response: AnyResponse = Template(
+            "messages.html",
+            context={"message": Message.of(problem, "/")},
+            status_code=problem.status,
+            headers={"HX-Retarget": "#messages", "HX-Reselect": "#messages > *", "HX-Reswap": "innerHTML"},
+        )
+    else:
+        response = page(request, "problem.html", problem.status, problem=problem)
+    response.headers.update(problem.headers)
+    if isinstance(exc, PermissionDeniedException) and request.app.csrf_config:
+        # Litestar keeps a CSRF cookie for ever, even one signed with a former secret, which fits no form any more.
+        response.delete_cookie(request.app.csrf_config.cookie_name)
+    return response
+
+
+def local(target: str) -> str:
+    """The target if it is an address on this very site, else the board: `//host` and `/\\host` lead elsewhere."""
+    return target if re.fullmatch(r"/(?![/\\])[!-\[\]-~]*", target) else "/"
+
+
+def page(
+    request: AnyRequest, name: str, status: int = 200, *, here: str = "", home: str = "/", **context: object
+) -> AnyResponse:
+    """A page for nobody else's eyes. `here` is where signing in and out come back to; without it neither is offered."""
+    who = {"identity": session(request), "here": here, "home": home}
+    return Template(name, context=who | context, status_code=status)
+
+
+def refusal_page(request: AnyRequest, name: str, problem: Problem, **context: Any) -> AnyResponse:  # noqa: ANN401
+    """The form once more, with what is wrong."""
+    response = page(request, name, problem.status, **context)
+    response.headers.update(problem.headers)
+    return response
+
+
+def flashing(settings: Settings, target: str, flash: str) -> AnyResponse:
+    """Go there, and say it there once."""
+    response = Redirect(target, status_code=303)
+    response.set_cookie(
+        Cookie(FLASH_COOKIE, value=flash, max_age=30, secure=settings.secure_cookies, httponly=True, samesite="lax")
+    )
+    return response
+
+
+def sign_in_again(request: AnyRequest, target: str) -> AnyResponse:
+    """Ask to sign in whoever believed to be, and say why."""
+    response = sign_in_first(request, target)
+    response.cookies = [*no_session_cookies(), Cookie(FLASH_COOKIE, value="over", max_age=30, httponly=True)]
+    return response
+
+
+def sign_in_first(request: AnyRequest, target: str) -> AnyResponse:
+    address = "/sign-in?" + urlencode({"next": target})
+    if request.headers.get("HX-Request"):
+        # fetch() would follow a redirect behind htmx's back and show the form under the board's address.
+        return Response("", headers={"HX-Redirect": address}, status_code=200)
+    return Redirect(address, status_code=303)
