@@ -15,6 +15,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 DATA = ROOT / ".data"
 
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+"""The name of this process where several of them run the suite, each with a cluster and a template of its own."""
+
+PSQL = max(Path("/usr/lib/postgresql").glob("*/bin/psql"), key=lambda path: path.parts[4], default=Path("psql"))
+"""psql itself: Debian's is a Perl script that looks for it, which takes longer than most statements."""
+
 
 class CommandFailed(AssertionError):
     """A program ended with a status other than 0; `output` is all it printed."""
@@ -93,7 +99,7 @@ class Cluster:
 
     def psql(self, sql: str, *, database: str = "postgres", role: str = "postgres") -> str:
         """Bare rows, columns parted by `|`, of `sql` run as the superuser (or as `role`)."""
-        words = ("psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", role, "-d", database)
+        words = (PSQL, "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", role, "-d", database)
         return run(*words, environ=self.environ, stdin=sql).strip()
 
 
@@ -112,11 +118,12 @@ def temporary_cluster(*options: str) -> Iterator[Cluster]:
 def shared_cluster() -> Iterator[Cluster]:
     """The cluster `test`, which stays between runs and is shared by suites that run at the same time.
 
-    The last suite to leave stops it, unless somebody had started it by hand.
+    The last suite to leave stops it, unless somebody had started it by hand. The workers of one suite have one each,
+    `test-gw0` and so on: roles, sessions, the log and the list of running transactions are a whole cluster's.
     """
-    cluster = Cluster("test")
+    cluster = Cluster(f"test-{WORKER}" if WORKER else "test")
     DATA.mkdir(exist_ok=True)
-    with (DATA / "test-cluster.lock").open("a+") as lock:
+    with (DATA / f"{cluster.name}-cluster.lock").open("a+") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
         if not cluster.running:
             cluster.start("--cron-database", "postgres", "--without-fsync")
