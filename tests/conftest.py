@@ -1,5 +1,6 @@
 """The fixtures that every test may use; tests/support has the rest."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from typing import Protocol
@@ -15,6 +16,16 @@ from tests.support.cluster import shared_cluster
 # A step of a model is a transaction, and how long one takes is not what these tests judge.
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
+
+
+WORKERS = 2
+"""At most. More have not been tried: each has a cluster and a browser, and the longest file bounds what they save."""
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """The entire suite is shared out, file by file; a run of some files starts at once, in this process."""
+    entire = config.args_source is config.ArgsSource.TESTPATHS
+    return min(WORKERS, os.cpu_count() or 1) if entire and not config.option.collectonly else 0
 
 
 class Connect(Protocol):
