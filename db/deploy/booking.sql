@@ -1,6 +1,7 @@
 -- Deploy parking:booking to pg
 -- requires: expiry
 -- requires: overrides
+-- requires: visiting
 --
 -- Lock order: person, spot, reservation. book() shares the lock of the person, whose account might just be closed, and
 -- locks the spot's row, so that requests for one spot queue up: without it, partly overlapping inserts deadlock on the
@@ -47,6 +48,38 @@ $$;
 
 comment on function parking_private.judge_period(timestamptz, timestamptz, timestamptz, interval, interval, text) is
     'Refuse a period that may not be booked now. Infinite times fail here too, as too early or too far.';
+
+
+create function parking_private.blocked(
+    tenant bigint,
+    lot    bigint,
+    spot   bigint,
+    starts timestamptz,
+    ends   timestamptz,
+    now    timestamptz
+)
+    returns boolean
+    -- Not in SQL, which would be planned anew in each call.
+    language plpgsql
+    volatile
+as $$
+begin
+    return exists (
+        select
+        from parking.overrides o
+        where o.tenant_id = blocked.tenant
+          and o.lot_id = blocked.lot
+          and o.spot_id = blocked.spot
+          and o.ended_at is null
+          and o.state = 'maintenance'
+          and o.starts < blocked.ends
+          and (o.ends is null or o.ends > greatest(blocked.starts, blocked.now))
+    );
+end
+$$;
+
+comment on function parking_private.blocked(bigint, bigint, bigint, timestamptz, timestamptz, timestamptz) is
+    'Whether a spot is in maintenance at any moment of a period that lies ahead. Under the lock of the spot it stays so.';
 
 
 create function parking.book(

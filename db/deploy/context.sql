@@ -13,7 +13,7 @@
 --
 -- A tenant's data are behind row-level security. Every public function finds out whose data it is about, from a person, a
 -- lot or a session, and calls enter_tenant(); until then, and in every table that somebody forgot to name, there is
--- nothing to see. The setting lasts as long as the transaction. isolate() is what a table does to take part:
+-- nothing to see. The setting lasts as long as the transaction. isolate(), of the next change, is what a table does to take part:
 --
 --     role               sees                                     because
 --     parking_owner      the tenant that was entered              it owns the functions, and is not above the policies
@@ -191,6 +191,15 @@ create function parking_private.is_time_zone(zone text)
 
 comment on function parking_private.is_time_zone(text) is
     'Whether this is a name of the IANA database, spelled as there: PostgreSQL would also take CEST and Foo/-3, which no other program knows.';
+
+
+create function parking_private.amenities()
+    returns text[]
+    language sql
+    immutable
+    return array['bicycle-racks', 'car-wash', 'cctv', 'covered', 'ev-charging', 'lift', 'lighting', 'staffed', 'step-free', 'toilets'];
+
+comment on function parking_private.amenities() is 'What a lot may offer besides its spots.';
 
 
 create function parking_private.local_time(moment timestamptz, zone text)

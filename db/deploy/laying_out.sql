@@ -1,6 +1,6 @@
 -- Deploy parking:laying_out to pg
 -- requires: availability
--- requires: audit
+-- requires: auditing
 --
 -- What a lot consists of. Floors, rows and spots are added, changed, put in order and retired, and never deleted: retiring
 -- one retires everything in it, and is refused while live bookings lie ahead.
