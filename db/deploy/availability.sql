@@ -445,6 +445,8 @@ begin
         perform parking_private.refuse('period-incomplete', 'A search needs a start and an end.');
     elsif free_spots.starts >= free_spots.ends then
         perform parking_private.refuse('period-backwards', 'The end must lie after the start.');
+    elsif not parking_private.is_open(v_lot, free_spots.starts, free_spots.ends) then
+        return;
     end if;
 
     return query
@@ -473,7 +475,7 @@ $$;
 
 comment on function parking.free_spots(timestamptz, timestamptz, bigint, text, bigint) is
 $$The spots of a lot that no live reservation holds and that are not in maintenance at any moment of a period; of one type, if
-one is given.
+one is given. None, where the lot is not open during the whole of it.
 
 Problems: unknown-lot, period-incomplete, period-backwards.
 

@@ -129,6 +129,7 @@ begin
 
     v_now := parking.clock();
     perform parking_private.judge_period(starts, ends, v_now, v_place.longest, v_place.horizon, v_place.time_zone);
+    perform parking_private.require_open(v_person.tenant_id, v_place.lot_id, starts, ends);
 
     if parking_private.blocked(v_person.tenant_id, v_place.lot_id, v_place.id, starts, ends, v_now) then
         perform parking_private.refuse('spot-in-maintenance', format('%s is in maintenance on %s.',
@@ -181,12 +182,12 @@ $$;
 comment on function parking.book(bigint, bigint, timestamptz, timestamptz) is
 $$Book a spot for a person from one moment up to, not including, another; returns the booking.
 
-A period that has begun can be booked while its end lies ahead. Requests for one spot wait for one another.
-Under the spot's lock, bookings of it that are overdue are released first. In a transaction of a stricter isolation level
+A period that has begun can be booked while its end lies ahead; the lot must be open during the whole of it. Requests
+for one spot wait for one another. Under the spot's lock, bookings of it that are overdue are released first. In a transaction of a stricter isolation level
 than READ COMMITTED an overlap may be refused by the constraint spot_taken itself (23P01).
 
 Problems: unknown-actor, not-permitted, unknown-spot, spot-taken, spot-in-maintenance, period-incomplete, period-backwards, period-over, period-too-early,
-period-too-far, period-too-long.
+period-too-far, period-too-long, lot-closed.
 
 Example:
     select spot, driver, ends - starts as period, status

@@ -121,40 +121,118 @@ comment on function parking_private.enter_lot(bigint, text, bigint) is
     'A lot by its number, or a tenant''s first public one, if it is public or the actor may look at it; its tenant entered. Else the problem unknown-lot.';
 
 
+create function parking_private.open_hours(
+    lot    parking.lots,
+    starts timestamptz,
+    ends   timestamptz
+)
+    returns tstzmultirange
+    language plpgsql
+    stable
+as $$
+begin
+    -- Adjoining hours become one, so that midnight between two days of 24 hours is no gap.
+    return (
+        select coalesce(range_agg(tstzrange(o.opens, o.closes)), '{}')
+        from (
+            select (d.day + h.opens) at time zone lot.time_zone as opens,
+                   (d.day + (h.closes <= h.opens)::integer + h.closes) at time zone lot.time_zone as closes
+            from (
+                -- Hours that began on the day before may still run.
+                select (open_hours.starts at time zone lot.time_zone)::date + n as day
+                from generate_series(-1, (open_hours.ends at time zone lot.time_zone)::date - (open_hours.starts at time zone lot.time_zone)::date) n
+            ) d
+            join parking.opening_hours h
+                on h.tenant_id = lot.tenant_id and h.lot_id = lot.id and h.weekday = extract(isodow from d.day)
+        ) o
+        where o.opens < o.closes  -- the hour that a day in spring lacks may swallow them
+    );
+end
+$$;
+
+comment on function parking_private.open_hours(parking.lots, timestamptz, timestamptz) is
+    'The opening hours of a lot that begin between the day before a finite period and its last day; a lot without any has none.';
+
+
 create function parking_private.is_open(
     lot    parking.lots,
     starts timestamptz,
     ends   timestamptz
 )
     returns boolean
-    language sql
+    language plpgsql
     stable
-begin atomic
-    select case
-        when not exists (select from parking.opening_hours h where h.tenant_id = lot.tenant_id and h.lot_id = lot.id) then true
+as $$
+begin
+    if not exists (select from parking.opening_hours h where h.tenant_id = lot.tenant_id and h.lot_id = lot.id) then
+        return true;
+    elsif not isfinite(starts) or not isfinite(ends) or ends - starts > interval '168 hours' then
         -- No booking is longer, and a week is soon looked through.
-        when not isfinite(is_open.starts) or not isfinite(is_open.ends) or is_open.ends - is_open.starts > interval '168 hours' then false
-        else is_open.starts < is_open.ends and coalesce((
-            -- Adjoining hours become one, so that midnight between two days of 24 hours is no gap.
-            select range_agg(tstzrange(o.opens, o.closes)) @> tstzrange(least(is_open.starts, is_open.ends), is_open.ends)
-            from (
-                select (d.day + h.opens) at time zone lot.time_zone as opens,
-                       (d.day + (h.closes <= h.opens)::integer + h.closes) at time zone lot.time_zone as closes
-                from (
-                    -- Hours that began on the day before may still run.
-                    select (is_open.starts at time zone lot.time_zone)::date + n as day
-                    from generate_series(-1, (is_open.ends at time zone lot.time_zone)::date - (is_open.starts at time zone lot.time_zone)::date) n
-                ) d
-                join parking.opening_hours h
-                    on h.tenant_id = lot.tenant_id and h.lot_id = lot.id and h.weekday = extract(isodow from d.day)
-            ) o
-            where o.opens < o.closes  -- the hour that a day in spring lacks may swallow them
-        ), false)
-    end;
-end;
+        return false;
+    end if;
+    return starts < ends and parking_private.open_hours(lot, starts, ends) @> tstzrange(least(starts, ends), ends);
+end
+$$;
 
 comment on function parking_private.is_open(parking.lots, timestamptz, timestamptz) is
     'Whether a lot is open during the whole of a period; one without opening hours always is.';
+
+
+create function parking_private.local_hours(lot parking.lots, day date)
+    returns text
+    language plpgsql
+    stable
+as $$
+declare
+    v_day constant tstzrange := tstzrange(day::timestamp at time zone lot.time_zone, (day + 1)::timestamp at time zone lot.time_zone);
+begin
+    return coalesce((
+        select 'open ' || string_agg(
+            to_char(greatest(lower(h.hours), lower(v_day)) at time zone lot.time_zone, 'HH24:MI') || '–' || case
+                when upper(h.hours) < upper(v_day) then to_char(upper(h.hours) at time zone lot.time_zone, 'HH24:MI')
+                when upper(h.hours) = upper(v_day) then '24:00'
+                else parking_private.local_time(upper(h.hours), lot.time_zone)
+            end, ' and ' order by h.hours)
+        from unnest(parking_private.open_hours(lot, lower(v_day), upper(v_day))) h(hours)
+        where h.hours && v_day
+    ), 'closed all day');
+end
+$$;
+
+comment on function parking_private.local_hours(parking.lots, date) is
+    'When a lot with opening hours is open on one of its days, as a driver reads it: open 08:00–12:00 and 20:00–Sunday 12 May, 04:00.';
+
+
+create function parking_private.require_open(
+    tenant bigint,
+    lot    bigint,
+    starts timestamptz,
+    ends   timestamptz
+)
+    returns void
+    language plpgsql
+    stable
+as $$
+declare
+    v_lot    parking.lots;
+    v_closed timestamptz;
+begin
+    -- Most lots have none, and every booking asks.
+    if not exists (select from parking.opening_hours h where h.tenant_id = require_open.tenant and h.lot_id = require_open.lot) then
+        return;
+    end if;
+    select l.* into strict v_lot from parking.lots l where l.tenant_id = require_open.tenant and l.id = require_open.lot;
+    v_closed := lower(tstzmultirange(tstzrange(starts, ends)) - parking_private.open_hours(v_lot, starts, ends));
+    if v_closed is not null then
+        perform parking_private.refuse('lot-closed', format('%s is closed on %s; that day it is %s.', v_lot.name,
+            parking_private.local_time(v_closed, v_lot.time_zone),
+            parking_private.local_hours(v_lot, (v_closed at time zone v_lot.time_zone)::date)));
+    end if;
+end
+$$;
+
+comment on function parking_private.require_open(bigint, bigint, timestamptz, timestamptz) is
+    'Refuse a period that can be booked but in which the lot is closed at some moment; or the problem lot-closed, which says when it is open.';
 
 -- Only a superuser may give an object away.
 reset role;

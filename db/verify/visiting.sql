@@ -35,6 +35,18 @@ begin
                 and not parking_private.is_open(l, '2030-05-06 17:59+02', '2030-05-06 19:00+02')
                 and not parking_private.is_open(l, '2030-05-07 23:00+02', '2030-05-08 00:01+02')
             from parking.lots l where l.id = -1), 'a night and the day after it adjoin';
+    assert (select parking_private.open_hours(l, '2030-05-07 12:00+02', '2030-05-07 13:00+02') = '{["2030-05-06 18:00+02","2030-05-08 00:00+02")}'
+            from parking.lots l where l.id = -1), 'adjoining hours are one';
+    assert (select parking_private.local_hours(l, '2030-05-06') = 'open 18:00–Wednesday 8 May, 00:00'
+                and parking_private.local_hours(l, '2030-05-08') = 'closed all day'
+            from parking.lots l where l.id = -1);
+    perform parking_private.require_open(-1, -1, '2030-05-06 18:00+02', '2030-05-08 00:00+02');
+    begin
+        perform parking_private.require_open(-1, -1, '2030-05-06 18:00+02', '2030-05-08 00:01+02');
+        assert false, 'a minute after the lot has closed must be refused';
+    exception when sqlstate 'PK422' then
+        null;  -- as it should be
+    end;
     assert not has_function_privilege('parking_service', 'parking_private.find_tenant_of_lot(bigint, text)', 'execute'),
         'helpers are nobody''s';
 end
