@@ -516,15 +516,15 @@ begin
     elsif name is not null then
         perform parking_private.require_name('spot', name);
     end if;
-    perform parking_private.require_spot_kind(coalesce(spot_type, v_spot.type), length_cm, width_cm);
+    perform parking_private.require_spot_kind(coalesce(spot_type, v_spot.type), nullif(length_cm, 0), nullif(width_cm, 0));
     select r.* into strict v_row from parking.rows r where r.tenant_id = v_lot.tenant_id and r.id = v_spot.row_id;
     perform parking_private.order_spots(v_row, v_spot.id, place);
     begin
         update parking.spots s
         set name = coalesce(change_spot.name, s.name),
             type = coalesce(spot_type, s.type),
-            length_cm = coalesce(change_spot.length_cm, s.length_cm),
-            width_cm = coalesce(change_spot.width_cm, s.width_cm)
+            length_cm = nullif(coalesce(change_spot.length_cm, s.length_cm), 0),
+            width_cm = nullif(coalesce(change_spot.width_cm, s.width_cm), 0)
         where s.tenant_id = v_lot.tenant_id and s.id = v_spot.id;
     exception when unique_violation then
         perform parking_private.refuse_taken_name('spot', name);
@@ -537,6 +537,8 @@ $$;
 
 comment on function parking.change_spot(bigint, bigint, text, text, integer, integer, integer) is
 $$Change a spot's name, type, size, or its place in the order of its row; what is null stays, and so do its bookings.
+
+A length or a width of zero takes it away: nobody has measured it.
 
 Problems: unknown-actor, not-permitted, unknown-spot, not-a-name, name-taken, not-a-spot-type, not-a-size, not-a-place-in-order.
 

@@ -477,8 +477,8 @@ begin
     v_lot.name := coalesce(change_lot.name, v_lot.name);
     v_lot.address := coalesce(change_lot.address, v_lot.address);
     v_lot.time_zone := coalesce(change_lot.time_zone, v_lot.time_zone);
-    v_lot.latitude := coalesce(change_lot.latitude, v_lot.latitude);
-    v_lot.longitude := coalesce(change_lot.longitude, v_lot.longitude);
+    v_lot.latitude := nullif(coalesce(change_lot.latitude, v_lot.latitude), 'NaN');
+    v_lot.longitude := nullif(coalesce(change_lot.longitude, v_lot.longitude), 'NaN');
     v_lot.public := coalesce(change_lot.public, v_lot.public);
     v_lot.amenities := coalesce(change_lot.amenities, v_lot.amenities);
     perform parking_private.require_lot(v_lot.address, v_lot.time_zone, v_lot.latitude, v_lot.longitude, v_lot.amenities,
@@ -509,7 +509,8 @@ end
 $$;
 
 comment on function parking.change_lot(bigint, bigint, text, text, text, double precision, double precision, boolean, text[], text, interval, interval) is
-$$Change what is said of a lot; what is null stays. A longest booking or a booking horizon of zero is the tenant's own again.
+$$Change what is said of a lot; what is null stays. A longest booking or a booking horizon of zero is the tenant's own again,
+and the latitude and longitude NaN take the position away.
 
 Bookings stay as they are, also where they lie outside of new opening hours: they are moments, not hours of a clock.
 

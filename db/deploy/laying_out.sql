@@ -1,5 +1,6 @@
 -- Deploy parking:laying_out to pg
 -- requires: availability
+-- requires: announcing
 -- requires: auditing
 --
 -- What a lot consists of. Floors, rows and spots are added, changed, put in order and retired, and never deleted: retiring
@@ -90,12 +91,14 @@ begin
     if not found then
         perform parking_private.refuse_place('lot', lot);
     end if;
+    -- With the commit, and not at all after a refusal. Here, so that nothing that builds can forget it.
+    perform parking_private.announce_lot(v_lot.id);
     return v_lot;
 end
 $$;
 
 comment on function parking_private.hold_lot(bigint, bigint) is
-    'A lot of the actor''s tenant, for an actor who may change it; nobody else builds on it until this transaction ends.';
+    'A lot of the actor''s tenant, for an actor who may change it; nobody else builds on it until this transaction ends, and then its boards are read anew.';
 
 
 create function parking_private.hold_place(
