@@ -28,6 +28,13 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "Mark",
         "What was missed cannot be told: the record does not reach back, or it has been restored. Read anew.",
     ),
+    "changed": (
+        "Mark",
+        (
+            "The lot itself was changed: its spots, names, hours or slots. Read it anew, as after having been away: "
+            "this is not in the record, and is not told again."
+        ),
+    ),
     "heartbeat": ("Mark", "Nothing has happened for 20 seconds."),
 }
 

@@ -11,7 +11,7 @@ import contextlib
 import datetime as dt
 import logging
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any, Final
 
 import asyncpg
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 # Changes within this time of one another reach a board together.
 WINDOW_SECONDS: Final = 0.05
-# A board changes by the clock alone when a slot or a reservation ends; names and settings change without an event.
+# A board changes by the clock alone when a slot or a reservation ends, and nobody announces what a DBA writes by hand.
 LONGEST_AGE_SECONDS: Final = 60.0
 # After a reading that failed; doubled each time.
 RETRY_SECONDS: Final = (0.05, 2.0)
@@ -188,6 +188,12 @@ class Boards:
             }
         for board in spoilt:
             board.stale.set()
+
+    def spoil_lots(self, lots: Set[int]) -> None:
+        """Have every board of these lots read anew: what they consist of has changed, or when they are open."""
+        for board in self._open.values():
+            if board.lot.id in lots:
+                board.stale.set()
 
     async def stop(self) -> None:
         """Let every viewer go and read nothing more."""

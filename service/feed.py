@@ -5,6 +5,8 @@ bell, the feed reads parking.events_after(its cursor), so that nothing is lost w
 comes twice. Each event goes to the followers of its lot as JSON, and every board of that lot that somebody has open
 (boards.py) is read anew.
 
+Or the bell carries the number of a lot that was itself changed: its boards are read anew, and its followers are told.
+
 All that a socket has to do with it is an Outbox.
 """
 
@@ -14,7 +16,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Final, Literal
 
 import asyncpg
@@ -49,6 +51,9 @@ EVENTS_AT_A_TIME: Final = 256
 # What is further behind than this is not worth telling one by one: boards are read anew, and whoever follows the
 # events may come back with a cursor and read at leisure.
 LONGEST_CATCH_UP: Final = 10_000
+
+# Of digits in a lot's number; every role of the database may ring, and with anything.
+LONGEST_NUMBER: Final = 19
 
 BOARD_HEARTBEAT: Final = '{"type":"heartbeat"}'
 
@@ -106,9 +111,9 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """A message that is no event: where the record stands. `type` is hello, heartbeat or reset."""
+    """A message that is no event: where the record stands. `type` is hello, heartbeat, reset or changed."""
 
-    type: Literal["hello", "heartbeat", "reset"]
+    type: Literal["hello", "heartbeat", "reset", "changed"]
     cursor: str
 
     @property
@@ -134,6 +139,7 @@ class Feed:
         self._bell = asyncio.Event()
         self._cursor: str | None = None
         self._told: str | None = None
+        self._changed: set[int] = set()
         self._waiting: list[asyncio.Future[None]] = []
         self._followers: dict[int, set[Outbox]] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -211,7 +217,7 @@ class Feed:
                 connection = await self._database.connect()
                 try:
                     async with asyncio.timeout(SILENCE_SECONDS):
-                        await connection.add_listener("parking", self._ring)
+                        await connection.add_listener("parking", self._hear)
                     # What ends the connection wakes the reader, who then finds that it has ended.
                     connection.add_termination_listener(self._ring)
                     log.info("Listening")
@@ -238,6 +244,12 @@ class Feed:
     def _ring(self, *_: object) -> None:
         self._bell.set()
 
+    def _hear(self, _connection: object, _pid: int, _channel: str, lot: object) -> None:
+        """The bell carries nothing, or the number of a lot that was changed itself."""
+        if isinstance(lot, str) and lot.isascii() and lot.isdigit() and len(lot) <= LONGEST_NUMBER:
+            self._changed.add(int(lot))
+        self._bell.set()
+
     async def _follow(self, connection: asyncpg.Connection[Record]) -> None:
         """Read on each bell, soon again while a transaction that ran at the bell still runs, and else now and then."""
         soonest, seldom, patience = STRAGGLER_SECONDS
@@ -249,6 +261,8 @@ class Feed:
             self._begin_anew()
             raise
         self.boards.spoil()
+        # And which lots were changed while nobody listened, nobody knows.
+        self._tell_changed(self._followers)
         goal, deadline, pause = 0, 0.0, POLL_SECONDS
         while True:
             rung = await self._wait(pause)
@@ -297,6 +311,9 @@ class Feed:
             self.boards.spoil(events)
             await self._pass_on(events)
         self._told = self._cursor
+        changed, self._changed = self._changed, set()
+        self.boards.spoil_lots(changed)
+        self._tell_changed(changed)
         for done in waiting:
             if not done.done():
                 done.set_result(None)
@@ -311,6 +328,12 @@ class Feed:
                     outbox.put(frame)
             if number % EVENTS_AT_A_TIME == 0:
                 await asyncio.sleep(0)
+
+    def _tell_changed(self, lots: Iterable[int]) -> None:
+        if self._told is not None:
+            frame = Mark("changed", self._told).frame
+            for outbox in [outbox for lot in lots for outbox in self._followers.get(lot, ())]:
+                outbox.put(frame)
 
     def _begin_anew(self) -> None:
         """Forget how far the reading was. Nobody misses anything: followers come back with their own cursors."""

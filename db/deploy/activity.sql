@@ -1,5 +1,5 @@
 -- Deploy parking:activity to pg
--- requires: audit
+-- requires: auditing
 -- requires: announcing
 --
 -- Two records in one list: the audit, and the life of bookings. Each is written once and keeps its own order of ids. A

@@ -4,7 +4,8 @@
 -- requires: lots
 --
 -- announce() is the last thing that a write does. It appends what happened to parking.events and rings a doorbell; the
--- bell carries nothing. Who hears it reads parking.events_after(cursor) and misses nothing, in whatever order
+-- bell carries nothing, or the number of a lot that was changed itself (announce_lot): that is in no record but the audit,
+-- and whoever may have missed such a bell reads the whole lot anew. Who hears it reads parking.events_after(cursor) and misses nothing, in whatever order
 -- transactions commit, because a cursor is a snapshot and not an id.
 --
 -- A commit that notifies holds a lock of the whole cluster until it is flushed, so one commit of a wave rings for all:
@@ -59,7 +60,21 @@ end
 $$;
 
 comment on function parking_private.announce(bigint, text, bigint, bigint, bigint, bigint, timestamptz, timestamptz, timestamptz) is
-    'Append an event and ring the doorbell; the only place that writes events and the only one that notifies.';
+    'Append an event and ring the doorbell; the only place that writes events.';
+
+
+create function parking_private.announce_lot(lot bigint)
+    returns void
+    language plpgsql
+    volatile
+as $$
+begin
+    perform pg_notify('parking', lot::text);
+end
+$$;
+
+comment on function parking_private.announce_lot(bigint) is
+    'Ring once this transaction commits, and say which lot was built on or has other hours: the audit keeps what was done to it, the bell says only that its boards are to be read anew.';
 
 
 create function parking_private.settled_snapshot(

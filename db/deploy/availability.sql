@@ -1,7 +1,7 @@
 -- Deploy parking:availability to pg
 -- requires: reservations
 -- requires: overrides
--- requires: membership
+-- requires: visiting
 --
 -- What is free is derived from the live reservations, each time anew. A cell of a board is one spot in one time slot of
 -- a lot's local day: past when its slot has ended, booked when a live reservation overlaps what remains of it, maintenance
@@ -11,66 +11,6 @@
 begin;
 
 set local role parking_owner;
-
-create function parking_private.visit_lot(
-    tenant bigint,
-    lot    bigint,
-    actor  bigint
-)
-    returns parking.lots
-    language plpgsql
-    volatile
-as $$
-declare
-    v_lot    parking.lots;
-    v_person parking.people;
-begin
-    perform parking_private.enter_tenant(visit_lot.tenant);
-    select l.* into v_lot from parking.lots l where l.tenant_id = visit_lot.tenant and l.id = visit_lot.lot;
-    if not v_lot.public then
-        select p.* into v_person
-        from parking.people p
-        where p.tenant_id = visit_lot.tenant and p.id = visit_lot.actor and p.active;
-        if not parking_private.has_permission(v_person, 'read:parking') then
-            return null;
-        end if;
-    end if;
-    return v_lot;
-end
-$$;
-
-comment on function parking_private.visit_lot(bigint, bigint, bigint) is
-    'Enter a tenant; its lot, if that is public or the actor may look at it. Null, else: whom it does not concern must learn what there is to learn of a lot that does not exist.';
-
-
-create function parking_private.enter_lot(
-    lot    bigint,
-    tenant text,
-    actor  bigint
-)
-    returns parking.lots
-    language plpgsql
-    volatile
-as $$
-declare
-    v_found record;
-    v_lot   parking.lots;
-begin
-    select f.tenant_id, f.id into v_found from parking_private.find_tenant_of_lot(enter_lot.lot, enter_lot.tenant) f;
-    v_lot := parking_private.visit_lot(v_found.tenant_id, v_found.id, actor);
-    if v_lot.id is null then
-        perform parking_private.refuse('unknown-lot', case
-            when enter_lot.lot is not null then format('There is no lot %s.', enter_lot.lot)
-            else format('Tenant %s has no lot.', coalesce(quote_literal(enter_lot.tenant), 'null'))
-        end);
-    end if;
-    return v_lot;
-end
-$$;
-
-comment on function parking_private.enter_lot(bigint, text, bigint) is
-    'A lot by its number, or a tenant''s first public one, if it is public or the actor may look at it; its tenant entered. Else the problem unknown-lot.';
-
 
 create function parking.find_lot(
     lot    bigint default null,
@@ -505,6 +445,8 @@ begin
         perform parking_private.refuse('period-incomplete', 'A search needs a start and an end.');
     elsif free_spots.starts >= free_spots.ends then
         perform parking_private.refuse('period-backwards', 'The end must lie after the start.');
+    elsif not parking_private.is_open(v_lot, free_spots.starts, free_spots.ends) then
+        return;
     end if;
 
     return query
@@ -533,7 +475,7 @@ $$;
 
 comment on function parking.free_spots(timestamptz, timestamptz, bigint, text, bigint) is
 $$The spots of a lot that no live reservation holds and that are not in maintenance at any moment of a period; of one type, if
-one is given.
+one is given. None, where the lot is not open during the whole of it.
 
 Problems: unknown-lot, period-incomplete, period-backwards.
 

@@ -1,6 +1,7 @@
 -- Deploy parking:booking to pg
 -- requires: expiry
 -- requires: overrides
+-- requires: visiting
 --
 -- Lock order: person, spot, reservation. book() shares the lock of the person, whose account might just be closed, and
 -- locks the spot's row, so that requests for one spot queue up: without it, partly overlapping inserts deadlock on the
@@ -47,6 +48,38 @@ $$;
 
 comment on function parking_private.judge_period(timestamptz, timestamptz, timestamptz, interval, interval, text) is
     'Refuse a period that may not be booked now. Infinite times fail here too, as too early or too far.';
+
+
+create function parking_private.blocked(
+    tenant bigint,
+    lot    bigint,
+    spot   bigint,
+    starts timestamptz,
+    ends   timestamptz,
+    now    timestamptz
+)
+    returns boolean
+    -- Not in SQL, which would be planned anew in each call.
+    language plpgsql
+    volatile
+as $$
+begin
+    return exists (
+        select
+        from parking.overrides o
+        where o.tenant_id = blocked.tenant
+          and o.lot_id = blocked.lot
+          and o.spot_id = blocked.spot
+          and o.ended_at is null
+          and o.state = 'maintenance'
+          and o.starts < blocked.ends
+          and (o.ends is null or o.ends > greatest(blocked.starts, blocked.now))
+    );
+end
+$$;
+
+comment on function parking_private.blocked(bigint, bigint, bigint, timestamptz, timestamptz, timestamptz) is
+    'Whether a spot is in maintenance at any moment of a period that lies ahead. Under the lock of the spot it stays so.';
 
 
 create function parking.book(
@@ -96,6 +129,7 @@ begin
 
     v_now := parking.clock();
     perform parking_private.judge_period(starts, ends, v_now, v_place.longest, v_place.horizon, v_place.time_zone);
+    perform parking_private.require_open(v_person.tenant_id, v_place.lot_id, starts, ends);
 
     if parking_private.blocked(v_person.tenant_id, v_place.lot_id, v_place.id, starts, ends, v_now) then
         perform parking_private.refuse('spot-in-maintenance', format('%s is in maintenance on %s.',
@@ -148,12 +182,12 @@ $$;
 comment on function parking.book(bigint, bigint, timestamptz, timestamptz) is
 $$Book a spot for a person from one moment up to, not including, another; returns the booking.
 
-A period that has begun can be booked while its end lies ahead. Requests for one spot wait for one another.
-Under the spot's lock, bookings of it that are overdue are released first. In a transaction of a stricter isolation level
+A period that has begun can be booked while its end lies ahead; the lot must be open during the whole of it. Requests
+for one spot wait for one another. Under the spot's lock, bookings of it that are overdue are released first. In a transaction of a stricter isolation level
 than READ COMMITTED an overlap may be refused by the constraint spot_taken itself (23P01).
 
 Problems: unknown-actor, not-permitted, unknown-spot, spot-taken, spot-in-maintenance, period-incomplete, period-backwards, period-over, period-too-early,
-period-too-far, period-too-long.
+period-too-far, period-too-long, lot-closed.
 
 Example:
     select spot, driver, ends - starts as period, status

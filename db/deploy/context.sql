@@ -13,7 +13,7 @@
 --
 -- A tenant's data are behind row-level security. Every public function finds out whose data it is about, from a person, a
 -- lot or a session, and calls enter_tenant(); until then, and in every table that somebody forgot to name, there is
--- nothing to see. The setting lasts as long as the transaction. isolate() is what a table does to take part:
+-- nothing to see. The setting lasts as long as the transaction. isolate(), of the next change, is what a table does to take part:
 --
 --     role               sees                                     because
 --     parking_owner      the tenant that was entered              it owns the functions, and is not above the policies
@@ -91,6 +91,7 @@ begin atomic
         ('tenant-taken',           409, 'The tenant''s name is taken',         'Choose another one.'),
         ('cursor-too-old',         410, 'The cursor is too old',               'Read everything anew, and go on from there.'),
         ('day-out-of-range',       422, 'A day beyond the calendar',           'Choose a day between the years 2000 and 2199.'),
+        ('lot-closed',             422, 'The lot is closed then',              'Choose a period during which the lot is open.'),
         ('not-a-booking-limit',    422, 'Not a limit of bookings',             'Give up to 168 hours, and up to 3650 days ahead; zero is the tenant''s own limit.'),
         ('not-a-cursor',           422, 'Not a cursor',                        'Give a cursor exactly as it was given to you.'),
         ('not-a-layout',           422, 'Not a layout',                        'Give a list of floors, such as [{"name": "Roof", "rows": 2, "spots": 20}].'),
@@ -191,6 +192,15 @@ create function parking_private.is_time_zone(zone text)
 
 comment on function parking_private.is_time_zone(text) is
     'Whether this is a name of the IANA database, spelled as there: PostgreSQL would also take CEST and Foo/-3, which no other program knows.';
+
+
+create function parking_private.amenities()
+    returns text[]
+    language sql
+    immutable
+    return array['bicycle-racks', 'car-wash', 'cctv', 'covered', 'ev-charging', 'lift', 'lighting', 'staffed', 'step-free', 'toilets'];
+
+comment on function parking_private.amenities() is 'What a lot may offer besides its spots.';
 
 
 create function parking_private.local_time(moment timestamptz, zone text)

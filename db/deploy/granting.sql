@@ -1,6 +1,6 @@
 -- Deploy parking:granting to pg
 -- requires: membership
--- requires: audit
+-- requires: auditing
 --
 -- Who may give which role: an administrator every one of the own tenant, platform only somebody who is above tenants. A
 -- tenant whose administrators remove one another keeps the last.

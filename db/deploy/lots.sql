@@ -11,15 +11,6 @@ begin;
 
 set local role parking_owner;
 
-create function parking_private.amenities()
-    returns text[]
-    language sql
-    immutable
-    return array['bicycle-racks', 'car-wash', 'cctv', 'covered', 'ev-charging', 'lift', 'lighting', 'staffed', 'step-free', 'toilets'];
-
-comment on function parking_private.amenities() is 'What a lot may offer besides its spots.';
-
-
 create table parking.lots (
     tenant_id       bigint           not null references parking.tenants (id),
     id              bigint           generated always as identity,
@@ -257,100 +248,8 @@ comment on view parking.places is 'Every spot with the row, floor, lot and tenan
 
 grant select on parking.places to parking_dba, parking_reporting;
 
-
-create function parking_private.find_tenant_of_lot(
-    lot           bigint,
-    tenant        text,
-    out tenant_id bigint,
-    out id        bigint
-)
-    language plpgsql
-    stable
-    security definer
-    set search_path = pg_catalog, parking, parking_private, pg_temp
-as $$
-begin
-    select l.tenant_id, l.id into find_tenant_of_lot.tenant_id, find_tenant_of_lot.id
-    from parking.lots l
-    where l.retired_at is null
-      and l.id = coalesce(find_tenant_of_lot.lot, (
-        select o.id
-        from parking.lots o
-        join parking.tenants t on t.id = o.tenant_id
-        where t.slug = find_tenant_of_lot.tenant and o.retired_at is null
-        order by o.public desc, o.id
-        limit 1
-    ));
-end
-$$;
-
-comment on function parking_private.find_tenant_of_lot(bigint, text) is
-    'A lot by its number, or the first public one of the tenant of this name (the first one, where none is public), and whose it is; null: there is none, or it is retired.';
-
-
-create function parking_private.find_lot_of(
-    kind          text,
-    place         bigint,
-    out tenant_id bigint,
-    out lot_id    bigint
-)
-    language sql
-    stable
-    security definer
-    set search_path = pg_catalog, parking, parking_private, pg_temp
-begin atomic
-    select f.tenant_id, f.lot_id from parking.floors f where find_lot_of.kind = 'floor' and f.id = place and f.retired_at is null
-    union all
-    select r.tenant_id, r.lot_id from parking.rows r where find_lot_of.kind = 'row' and r.id = place and r.retired_at is null
-    union all
-    select s.tenant_id, s.lot_id from parking.spots s where find_lot_of.kind = 'spot' and s.id = place and s.retired_at is null;
-end;
-
-comment on function parking_private.find_lot_of(text, bigint) is
-    'In which lot a floor, row or spot lies that is in use, and whose it is; null: there is none.';
-
-
-create function parking_private.is_open(
-    lot    parking.lots,
-    starts timestamptz,
-    ends   timestamptz
-)
-    returns boolean
-    language sql
-    stable
-begin atomic
-    select case
-        when not exists (select from parking.opening_hours h where h.tenant_id = lot.tenant_id and h.lot_id = lot.id) then true
-        -- No booking is longer, and a week is soon looked through.
-        when not isfinite(is_open.starts) or not isfinite(is_open.ends) or is_open.ends - is_open.starts > interval '168 hours' then false
-        else is_open.starts < is_open.ends and coalesce((
-            -- Adjoining hours become one, so that midnight between two days of 24 hours is no gap.
-            select range_agg(tstzrange(o.opens, o.closes)) @> tstzrange(least(is_open.starts, is_open.ends), is_open.ends)
-            from (
-                select (d.day + h.opens) at time zone lot.time_zone as opens,
-                       (d.day + (h.closes <= h.opens)::integer + h.closes) at time zone lot.time_zone as closes
-                from (
-                    -- Hours that began on the day before may still run.
-                    select (is_open.starts at time zone lot.time_zone)::date + n as day
-                    from generate_series(-1, (is_open.ends at time zone lot.time_zone)::date - (is_open.starts at time zone lot.time_zone)::date) n
-                ) d
-                join parking.opening_hours h
-                    on h.tenant_id = lot.tenant_id and h.lot_id = lot.id and h.weekday = extract(isodow from d.day)
-            ) o
-            where o.opens < o.closes  -- the hour that a day in spring lacks may swallow them
-        ), false)
-    end;
-end;
-
-comment on function parking_private.is_open(parking.lots, timestamptz, timestamptz) is
-    'Whether a lot is open during the whole of a period; one without opening hours always is.';
-
 -- Only a superuser may give an object away.
 reset role;
 alter view parking.places owner to parking_viewer;
-alter function parking_private.find_tenant_of_lot(bigint, text) owner to parking_platform;
-grant execute on function parking_private.find_tenant_of_lot(bigint, text) to parking_owner;
-alter function parking_private.find_lot_of(text, bigint) owner to parking_platform;
-grant execute on function parking_private.find_lot_of(text, bigint) to parking_owner;
 
 commit;

@@ -1,5 +1,6 @@
 -- Deploy parking:membership to pg
--- requires: audit
+-- requires: auditing
+-- requires: finding_tenants
 --
 -- Who acts, and what they may do. A function that acts for somebody takes the actor's number and begins with
 -- require_actor() or require_actor_or_dba(): it finds out whose data the call is about, enters that tenant and asks for

@@ -96,6 +96,23 @@ select parking_private.isolate('parking.overrides');
 grant select on parking.overrides to parking_viewer;
 
 
+create type parking.spot_condition as (
+    lot_id    bigint,
+    spot_id   bigint,
+    spot      text,
+    state     text,
+    source    text,
+    reason    text,
+    since     timestamptz,
+    until     timestamptz,
+    time_zone text,
+    hits      jsonb
+);
+
+comment on type parking.spot_condition is
+    'The state of a spot at one moment. source: bookings, operator or sensor; since and until: of the override or of the booking, else null.';
+
+
 create view parking.spot_overrides with (security_barrier) as
 select
     t.slug  as tenant,
@@ -120,38 +137,6 @@ left join parking.people q on q.tenant_id = o.tenant_id and q.id = o.ended_by;
 comment on view parking.spot_overrides is 'What was said about the state of spots, by whom, and until when.';
 
 grant select on parking.spot_overrides to parking_dba, parking_reporting;
-
-
-create function parking_private.blocked(
-    tenant bigint,
-    lot    bigint,
-    spot   bigint,
-    starts timestamptz,
-    ends   timestamptz,
-    now    timestamptz
-)
-    returns boolean
-    -- Not in SQL, which would be planned anew in each call.
-    language plpgsql
-    volatile
-as $$
-begin
-    return exists (
-        select
-        from parking.overrides o
-        where o.tenant_id = blocked.tenant
-          and o.lot_id = blocked.lot
-          and o.spot_id = blocked.spot
-          and o.ended_at is null
-          and o.state = 'maintenance'
-          and o.starts < blocked.ends
-          and (o.ends is null or o.ends > greatest(blocked.starts, blocked.now))
-    );
-end
-$$;
-
-comment on function parking_private.blocked(bigint, bigint, bigint, timestamptz, timestamptz, timestamptz) is
-    'Whether a spot is in maintenance at any moment of a period that lies ahead. Under the lock of the spot it stays so.';
 
 -- Only a superuser may give an object away.
 reset role;

@@ -2,7 +2,7 @@
 -- requires: overrides
 -- requires: availability
 -- requires: announcing
--- requires: audit
+-- requires: auditing
 --
 -- Lock order: set_spot_state() locks the spot, as book() does, so that of a booking and a maintenance that want the same
 -- time the second one knows of the first: the booking is refused, or the maintenance lists whom it hits.
@@ -10,23 +10,6 @@
 begin;
 
 set local role parking_owner;
-
-create type parking.spot_condition as (
-    lot_id    bigint,
-    spot_id   bigint,
-    spot      text,
-    state     text,
-    source    text,
-    reason    text,
-    since     timestamptz,
-    until     timestamptz,
-    time_zone text,
-    hits      jsonb
-);
-
-comment on type parking.spot_condition is
-    'The state of a spot at one moment. source: bookings, operator or sensor; since and until: of the override or of the booking, else null.';
-
 
 create function parking_private.conditions(
     lot  parking.lots,

@@ -1,5 +1,6 @@
 -- Deploy parking:retention to pg
 -- requires: announcing
+-- requires: finding_tenants
 
 begin;
 

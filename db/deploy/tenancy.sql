@@ -141,7 +141,7 @@ Example:
      registered
     (1 row)$$;
 
-grant execute on function parking.set_registration(text, text, bigint) to parking_dba;
+grant execute on function parking.set_registration(text, text, bigint) to parking_service, parking_dba;
 
 
 create function parking.add_reporter(

@@ -10,6 +10,7 @@ drop function parking.event_cursor();
 drop function parking_private.read_cursor(text);
 drop function parking_private.write_cursor(text, text, bigint, bigint);
 drop function parking_private.settled_snapshot(integer, xid8);
+drop function parking_private.announce_lot(bigint);
 drop function parking_private.announce(bigint, text, bigint, bigint, bigint, bigint, timestamptz, timestamptz, timestamptz);
 
 commit;

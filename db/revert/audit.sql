@@ -2,7 +2,6 @@
 
 begin;
 
-drop function parking_private.audit(bigint, text, text, bigint, jsonb);
 drop table parking.audit;
 
 commit;

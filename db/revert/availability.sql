@@ -12,7 +12,5 @@ drop function parking_private.slot_label(time, time);
 revoke select on parking_private.role_permissions from parking_platform;
 drop function parking.lost_lots(bigint[], bigint[]);
 drop function parking.find_lot(bigint, text, bigint);
-drop function parking_private.enter_lot(bigint, text, bigint);
-drop function parking_private.visit_lot(bigint, bigint, bigint);
 
 commit;

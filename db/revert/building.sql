@@ -11,12 +11,5 @@ drop function parking.list_lots(text, bigint);
 drop function parking.build_lot(bigint, text, text, integer, integer, integer, jsonb, text, double precision, double precision, boolean, text[], text, text[], interval, interval);
 drop function parking_private.lot_details(parking.lots);
 drop function parking_private.require_lot(text, text, double precision, double precision, text[], interval, interval);
-drop function parking_private.set_slots(parking.lots, text[]);
-drop function parking_private.require_slots_apart(parking.lots);
-drop function parking_private.set_week(parking.lots, text);
-drop function parking_private.write_week(parking.lots);
-drop function parking_private.read_week(text);
-drop function parking_private.write_hours(time, time);
-drop function parking_private.read_hours(text);
 
 commit;

@@ -2,9 +2,6 @@
 
 begin;
 
-drop function parking_private.is_open(parking.lots, timestamptz, timestamptz);
-drop function parking_private.find_lot_of(text, bigint);
-drop function parking_private.find_tenant_of_lot(bigint, text);
 drop view parking.places;
 drop type parking.spot_details;
 drop type parking.row_details;
@@ -16,6 +13,5 @@ drop table parking.spots;
 drop table parking.rows;
 drop table parking.floors;
 drop table parking.lots;
-drop function parking_private.amenities();
 
 commit;

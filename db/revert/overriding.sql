@@ -9,6 +9,5 @@ drop function parking.find_spot_state(bigint, bigint);
 drop function parking.list_spot_states(bigint, bigint);
 drop function parking_private.knows_reasons(bigint, bigint);
 drop function parking_private.conditions(parking.lots, bigint, timestamptz);
-drop type parking.spot_condition;
 
 commit;

@@ -11,6 +11,9 @@ begin
     perform parking_private.announce(-1, 'booked', -1, 1, 1, 1, '2030-01-01 08:00+00', '2030-01-01 12:00+00', '2029-12-31 12:00+00');
     assert (select count(*) = 1 from parking.events where lot_id = -1), 'what happened is in the record';
     assert (select count(*) = 0 from parking.events_after(v_before, -1)), 'and has not happened before it is committed';
+    -- Rolled back with this script, so nobody hears it.
+    perform parking_private.announce_lot(-1);
+    assert not has_function_privilege('parking_service', 'parking_private.announce_lot(bigint)', 'execute');
     begin
         perform parking.events_after('1~5:3:');
         assert false, 'what is no cursor must be refused';

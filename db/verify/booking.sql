@@ -4,8 +4,10 @@ begin;
 
 do $$
 declare
-    v_now    timestamptz := parking.clock();
-    v_one    parking.bookings;
+    v_now   timestamptz := parking.clock();
+    v_eight constant timestamptz := '2030-01-01 08:00+00';
+    v_noon  constant timestamptz := '2030-01-01 12:00+00';
+    v_one   parking.bookings;
 begin
     insert into parking.tenants (id, slug, name) overriding system value values (-1, 'verify', 'Verify');
     insert into parking.people (tenant_id, id, email, display_name) overriding system value
@@ -37,6 +39,13 @@ begin
 
     assert (select array_agg(type order by id) = '{booked,completed,booked}' from parking.events where tenant_id = -1),
         'every change has its event';
+
+    insert into parking.overrides (tenant_id, lot_id, spot_id, id, state, source, reason, set_by, starts, ends) overriding system value
+    values (-1, -1, -1, -1, 'maintenance', 'operator', 'Paint', -1, v_eight, v_noon);
+    assert parking_private.blocked(-1, -1, -1, v_eight, v_noon, v_eight);
+    assert parking_private.blocked(-1, -1, -1, v_eight - interval '1 hour', v_eight + interval '1 microsecond', v_eight);
+    assert not parking_private.blocked(-1, -1, -1, v_noon, v_noon + interval '1 hour', v_eight), 'it ends at its end';
+    assert not parking_private.blocked(-1, -1, -1, v_eight, v_noon + interval '1 hour', v_noon), 'what is over blocks nothing';
 
     assert has_function_privilege('parking_service', 'parking.book(bigint, bigint, timestamptz, timestamptz)', 'execute');
     assert has_function_privilege('parking_service', 'parking.complete(bigint, bigint)', 'execute');

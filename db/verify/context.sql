@@ -15,6 +15,7 @@ begin
         assert v_slug = 'spot-taken', 'the constraint name is the slug';
     end;
     assert parking_private.is_time_zone('Europe/Berlin') and not parking_private.is_time_zone('CEST');
+    assert 'lift' = any (parking_private.amenities());
     assert parking_private.rfc3339('2026-11-20 07:00+00', 'Europe/Berlin') = '2026-11-20T08:00:00+01:00';
     assert parking_private.rfc3339('2026-07-01 12:00+00', 'America/St_Johns') = '2026-07-01T09:30:00-02:30';
     assert parking_private.local_time('2026-11-20 07:00+00', 'Europe/Berlin') = 'Friday 20 November, 08:00';

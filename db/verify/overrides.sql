@@ -22,10 +22,6 @@ begin
     exception when unique_violation then
         null;  -- as it should be
     end;
-    assert parking_private.blocked(-1, -1, -1, v_eight, v_noon, v_eight);
-    assert parking_private.blocked(-1, -1, -1, v_eight - interval '1 hour', v_eight + interval '1 microsecond', v_eight);
-    assert not parking_private.blocked(-1, -1, -1, v_noon, v_noon + interval '1 hour', v_eight), 'it ends at its end';
-    assert not parking_private.blocked(-1, -1, -1, v_eight, v_noon + interval '1 hour', v_noon), 'what is over blocks nothing';
     assert (select reason = 'Paint' and set_by = 'a@verify.example' from parking.spot_overrides where tenant = 'verify');
     assert (select count(*) = 5 from parking_private.spot_states);
     assert has_table_privilege('parking_dba', 'parking.spot_overrides', 'select'), 'a DBA reads the view';

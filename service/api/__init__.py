@@ -33,7 +33,7 @@ from service.api.sessions import (
 from service.api.spots import list_spots
 from service.api.states import find_spot_state, list_spot_states, set_spot_state
 from service.api.stats import show_stats
-from service.api.tenants import found_tenant, list_tenants
+from service.api.tenants import found_tenant, list_tenants, set_registration
 from service.edge import require_plain_query
 
 HANDLERS: list[HTTPRouteHandler] = [sign_in, list_spots, book_spot, find_reservation, complete_reservation, show_stats]
@@ -56,6 +56,7 @@ FURTHER_HANDLERS: list[HTTPRouteHandler] = [
     erase_person,
     list_tenants,
     found_tenant,
+    set_registration,
     list_activity,
 ]
 """Those that answer under /api only."""

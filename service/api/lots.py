@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from itertools import groupby
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -80,18 +81,18 @@ class NewLot(Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 
 class LotChange(Struct, forbid_unknown_fields=True):
-    """What is to be different; what is left out stays."""
+    """What is to be different; what is left out stays. A position that is null is taken away; a limit, the tenant's."""
 
-    name: Name | None = None
-    address: Annotated[str, Meta(max_length=500)] | None = None
-    time_zone: Annotated[str, Meta(max_length=100)] | None = None
-    latitude: Latitude | None = None
-    longitude: Longitude | None = None
-    public: bool | None = None
-    amenities: list[str] | None = None
-    opening_hours: Week | None = None
-    longest_booking_hours: LongestBooking | None = None
-    booking_horizon_days: Horizon | None = None
+    name: Name | UnsetType = UNSET
+    address: Annotated[str, Meta(max_length=500)] | UnsetType = UNSET
+    time_zone: Annotated[str, Meta(max_length=100)] | UnsetType = UNSET
+    latitude: Latitude | UnsetType | None = UNSET
+    longitude: Longitude | UnsetType | None = UNSET
+    public: bool | UnsetType = UNSET
+    amenities: list[str] | UnsetType = UNSET
+    opening_hours: Week | UnsetType = UNSET
+    longest_booking_hours: LongestBooking | UnsetType | None = UNSET
+    booking_horizon_days: Horizon | UnsetType | None = UNSET
 
 
 class NewFloor(Struct, forbid_unknown_fields=True):
@@ -127,18 +128,18 @@ class NewSpot(Struct, forbid_unknown_fields=True):
 class PlaceChange(Struct, forbid_unknown_fields=True):
     """Another name, another place in the order; what is left out stays."""
 
-    name: Name | None = None
-    position: Place | None = None
+    name: Name | UnsetType = UNSET
+    position: Place | UnsetType = UNSET
 
 
 class SpotChange(Struct, forbid_unknown_fields=True):
-    """What is to be different; what is left out stays."""
+    """What is to be different; what is left out stays. A size that is null is taken away: nobody has measured it."""
 
-    name: Name | None = None
-    type: SpotType | None = None
-    length_cm: Centimetres | None = None
-    width_cm: Centimetres | None = None
-    position: Place | None = None
+    name: Name | UnsetType = UNSET
+    type: SpotType | UnsetType = UNSET
+    length_cm: Centimetres | UnsetType | None = UNSET
+    width_cm: Centimetres | UnsetType | None = UNSET
+    position: Place | UnsetType = UNSET
 
 
 class LotSpot(Struct):
@@ -273,6 +274,7 @@ class Slots(Struct, forbid_unknown_fields=True):
 
 
 T = TypeVar("T", Floor, Row, SpotPlace)
+V = TypeVar("V")
 
 Caller = Request[Identity | None, Any, Any]
 Member = Request[Identity, Any, Any]
@@ -295,6 +297,16 @@ def _shape(kind: type[T], row: Record) -> T:
 
 def _created(content: Lot | Floor | Row | SpotPlace, kind: str) -> Response[Any]:
     return Response(content, status_code=201, headers={"Location": f"/api/{kind}/{content.id}"})
+
+
+def _change(value: V | UnsetType) -> V | None:
+    """As the functions take it, for whom null is what stays."""
+    return None if value is UNSET else value
+
+
+def _or_none(value: V | UnsetType | None, none: V) -> V | None:
+    """The same for what may be taken away, for which the functions have a value that says `none`."""
+    return none if value is None else _change(value)
 
 
 def _interval(number: float | None, **unit: float) -> dt.timedelta | None:
@@ -380,16 +392,16 @@ async def change_lot(
              parking.change_lot(s.actor, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) x""",
         *caller(request),
         lot,
-        data.name,
-        data.address,
-        data.time_zone,
-        data.latitude,
-        data.longitude,
-        data.public,
-        data.amenities,
-        data.opening_hours,
-        _interval(data.longest_booking_hours, hours=1),
-        _interval(data.booking_horizon_days, days=1),
+        _change(data.name),
+        _change(data.address),
+        _change(data.time_zone),
+        _or_none(data.latitude, math.nan),
+        _or_none(data.longitude, math.nan),
+        _change(data.public),
+        _change(data.amenities),
+        _change(data.opening_hours),
+        _interval(_or_none(data.longest_booking_hours, 0), hours=1),
+        _interval(_or_none(data.booking_horizon_days, 0), days=1),
     )
     return Lot.of(row)
 
@@ -510,7 +522,7 @@ async def change_floor(
 ) -> Floor:
     """Another name, another place in the order from the bottom."""
     sql = "select x.* from parking.session($1, $2) s, parking.change_floor(s.actor, $3, $4, $5) x"
-    return _shape(Floor, await database.row(sql, *caller(request), floor, data.name, data.position))
+    return _shape(Floor, await database.row(sql, *caller(request), floor, _change(data.name), _change(data.position)))
 
 
 @delete("/floors/{floor:int}", responses=problems(400, 401, 403, 404, 409), summary="Retire a floor", **OPERATOR)
@@ -571,7 +583,7 @@ async def change_row(
 ) -> Row:
     """Another name, another place in the order on its floor. Its spots keep their names."""
     sql = "select x.* from parking.session($1, $2) s, parking.change_row(s.actor, $3, $4, $5) x"
-    return _shape(Row, await database.row(sql, *caller(request), row, data.name, data.position))
+    return _shape(Row, await database.row(sql, *caller(request), row, _change(data.name), _change(data.position)))
 
 
 @delete("/rows/{row:int}", responses=problems(400, 401, 403, 404, 409), summary="Retire a row", **OPERATOR)
@@ -633,11 +645,11 @@ async def change_spot(
         "select x.* from parking.session($1, $2) s, parking.change_spot(s.actor, $3, $4, $5, $6, $7, $8) x",
         *caller(request),
         spot,
-        data.name,
-        data.type,
-        data.length_cm,
-        data.width_cm,
-        data.position,
+        _change(data.name),
+        _change(data.type),
+        _or_none(data.length_cm, 0),
+        _or_none(data.width_cm, 0),
+        _change(data.position),
         lane=("spot", spot),
     )
     return _shape(SpotPlace, row)

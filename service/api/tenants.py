@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated
+from typing import Annotated, Literal
 
-from litestar import get, post
+from litestar import get, post, put
 from litestar.di import NamedDependency
-from litestar.params import JSONBody
+from litestar.params import JSONBody, PathParameter
 from msgspec import Meta, Struct
 
 from service.api.people import Email, Name, Password, Person
@@ -35,6 +35,15 @@ class NewTenant(Struct, forbid_unknown_fields=True):
     admin_email: Email
     admin_name: Name = "Administrator"
     admin_password: Password | None = None
+
+
+class Registration(Struct, forbid_unknown_fields=True):
+    """open: whoever wants to may open an account as a driver; closed: administrators add people."""
+
+    registration: Literal["open", "closed"]
+
+
+Slug = Annotated[str, PathParameter(max_length=100, description="The tenant's `slug`.")]
 
 
 @get(
@@ -81,3 +90,28 @@ async def found_tenant(
             pool="sign_in" if data.admin_password else "main",
         ),
     )
+
+
+@put(
+    "/tenants/{tenant:str}/registration",
+    dto=StrictJson[Registration],
+    return_dto=None,
+    guards=[require_bearer],
+    responses=problems(400, 401, 403, 404, 413, 415, 422),
+    security=[{"Bearer": []}],
+    tags=["tenants"],
+    summary="Open or close registration",
+)
+async def set_registration(
+    tenant: Slug, data: JSONBody[Registration], request: AuthenticatedRequest, database: NamedDependency[Database]
+) -> Registration:
+    """By the tenant's own administrators, or by those of the platform."""
+    row = await database.row(
+        """
+        select r as registration
+        from parking.session($1, $2) s, parking.set_registration($3, $4, s.actor) r""",
+        *caller(request),
+        tenant,
+        data.registration,
+    )
+    return Registration(row["registration"])

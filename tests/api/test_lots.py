@@ -111,6 +111,47 @@ async def test_floors_rows_and_spots(client: httpx.AsyncClient) -> None:
     problem(await client.get(f"/api/floors/{floor['id']}"), 404, "unknown-floor")
 
 
+async def test_null_takes_away_what_there_need_not_be(client: httpx.AsyncClient) -> None:
+    operator = await staff(client)
+
+    async def change(path: str, **body: object) -> dict[str, Any]:
+        answer = await client.patch(path, json=body, headers=operator)
+        assert answer.status_code == 200, answer.text
+        assert (await client.get(path)).json().items() >= {name: answer.json()[name] for name in body}.items()
+        return dict(answer.json())
+
+    lot, spot = "/api/lots/1", "/api/spots/1"
+    full: dict[str, Any] = {"latitude": 52.5, "longitude": 0, "longest_booking_hours": 3, "booking_horizon_days": 30}
+    assert (await change(lot, **full)).items() >= full.items()
+    assert (await change(lot, address="Here")).items() >= full.items(), "what is left out stays"
+    bare = await change(lot, **dict.fromkeys(full))
+    assert (bare["latitude"], bare["longitude"], bare["address"]) == (None, None, "Here")
+    assert (bare["longest_booking_hours"], bare["booking_horizon_days"]) == (24, 365), "the tenant's own again"
+    problem(await client.patch(lot, json={"latitude": None, "longitude": 1}, headers=operator), 422, "not-a-position")
+
+    await change(spot, length_cm=500, width_cm=250)
+    assert (await change(spot, length_cm=None))["width_cm"] == 250
+    assert (await change(spot, width_cm=None, name="Bare"))["length_cm"] is None
+    for path, name in (
+        *((lot, name) for name in ("name", "address", "time_zone", "public", "amenities", "opening_hours")),
+        *((spot, name) for name in ("name", "type", "position")),
+        *((f"/api/{kind}/1", name) for kind in ("floors", "rows") for name in ("name", "position")),
+    ):
+        answer = problem(await client.patch(path, json={name: None}, headers=operator), 400, "invalid-request")
+        assert [error["pointer"] for error in answer["errors"]] == [f"/{name}"]
+
+
+async def test_a_closed_lot_is_not_booked(client: httpx.AsyncClient) -> None:
+    operator, driver = await staff(client), await sign_in(client)
+    hours = {"opening_hours": "12:00-20:00"}
+    assert (await client.patch("/api/lots/1", json=hours, headers=operator)).status_code == 200
+    refusal = problem(await client.post("/reservations", json=booking(2), headers=driver), 422, "lot-closed")
+    assert refusal["remedy"]
+    assert "open 12:00–20:00" in refusal["detail"]
+    assert (await client.patch("/api/lots/1", json={"opening_hours": "24/7"}, headers=operator)).status_code == 200
+    assert (await client.post("/reservations", json=booking(2), headers=driver)).status_code == 201
+
+
 async def test_slots_and_the_board_of_a_day(client: httpx.AsyncClient) -> None:
     operator, driver = await staff(client), await sign_in(client)
     slots = {"slots": ["20:00-02:00", "08:00-12:00"]}

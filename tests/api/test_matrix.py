@@ -167,6 +167,7 @@ ASKS: Mapping[str, Ask] = {
             "json": {"slug": f"t{world.number}", "name": "Far", "admin_email": f"boss-{world.number}@far.example"}
         },
     ),
+    "api_set_registration": Ask(administering("unknown-tenant"), json(registration="open")),
 }
 
 THINGS = frozenset({"lot", "floor", "row", "spot", "reservation", "person"})

@@ -60,6 +60,7 @@ FURTHER_EXAMPLES: dict[str, dict[str, Any]] = {
     "erase_person": {"path": {"person": 2}},
     "list_tenants": {},
     "found_tenant": {"json": {"slug": "far", "name": "Far", "admin_email": "boss@far.example"}},
+    "set_registration": {"path": {"tenant": "default"}, "json": {"registration": "closed"}},
     "list_activity": {},
 }
 """The same for those that answer under /api only, by a platform administrator."""

@@ -45,9 +45,10 @@ async def next_message(socket: ClientConnection) -> dict[str, Any]:
 
 
 async def next_event(socket: ClientConnection) -> dict[str, Any]:
+    """After a lost connection the lot may have changed as well, which is no event: see test_building."""
     while True:
         message = await next_message(socket)
-        if message["type"] != "heartbeat":
+        if message["type"] not in {"heartbeat", "changed"}:
             return message
 
 

@@ -160,6 +160,24 @@ def test_the_rules_refusals_come_with_the_board(
     assert answer.text.count('class="cell"') == 15
 
 
+def test_a_closed_lot_says_when_it_is_open(http: httpx.Client, module_database: Database, day: dt.date) -> None:
+    """To a window that was opened while the lot still was."""
+    data = {"_csrf_token": token(signed_in(http)), "date": str(day), "cell": value(1, day)}
+    operator = "parking.find_person('operator@parking.com')"
+    change = f"select id from parking.change_lot({operator}, 1, opening_hours => '{{}}')"
+    module_database.psql(change.format("12:00-20:00"), role="parking_dba")
+    try:
+        answer = http.post("/book", data=data)
+    finally:
+        module_database.psql(change.format("24/7"), role="parking_dba")
+    assert (answer.status_code, problem(answer)) == (422, "lot-closed")
+    assert "open 12:00–20:00" in unescape(answer.text)
+    assert answer.text.count('class="cell"') == 10, (
+        "the board that comes with it has only the slots in which it is open"
+    )
+    assert bookings(module_database, 1, day) == []
+
+
 @pytest.mark.parametrize(
     ("address", "status", "slug"),
     [

@@ -219,6 +219,33 @@ async def test_what_a_lot_can_have(connect: Connect) -> None:
     assert json.loads(audit[2]["details"]) == {"opening_hours": "24/7"}
 
 
+async def test_what_a_lot_or_a_spot_can_be_without_is_taken_away(connect: Connect) -> None:
+    service = await connect()
+    await service.fetch("select parking.change_lot($1, 1, latitude => 52.5, longitude => 0)", OPERATOR)
+    kept = await one_row(service, "select * from parking.change_lot($1, 1, address => 'Here')", OPERATOR)
+    assert (kept["latitude"], kept["longitude"]) == (52.5, 0), "zero is a longitude, and what is null stays"
+    with refused("not-a-position", 422):
+        await service.fetch("select parking.change_lot($1, 1, latitude => 'NaN')", OPERATOR)
+    bare = "select * from parking.change_lot($1, 1, latitude => 'NaN', longitude => 'NaN')"
+    for _ in range(2):
+        changed = await one_row(service, bare, OPERATOR)
+        assert (changed["latitude"], changed["longitude"], changed["address"]) == (None, None, "Here")
+    with refused("not-a-position", 422):
+        sql = "select parking.build_lot($1, 'Nowhere', 'UTC', latitude => 'NaN', longitude => 'NaN')"
+        await service.fetch(sql, OPERATOR)
+
+    await service.fetch("select parking.change_spot($1, 1, length_cm => 500, width_cm => 250)", OPERATOR)
+    changed = await one_row(service, "select * from parking.change_spot($1, 1, length_cm => 0)", OPERATOR)
+    assert (changed["length_cm"], changed["width_cm"]) == (None, 250)
+    changed = await one_row(service, "select * from parking.change_spot($1, 1, width_cm => 0)", OPERATOR)
+    assert (changed["length_cm"], changed["width_cm"]) == (None, None)
+    for size in (-1, 1, 99, 3001):
+        with refused("not-a-size", 422):
+            await service.fetch("select parking.change_spot($1, 1, length_cm => $2)", OPERATOR, size)
+    with refused("not-a-size", 422):
+        await service.fetch("select parking.add_spot($1, 1, 'Flat', length_cm => 0)", OPERATOR)
+
+
 async def test_opening_hours_go_by_the_lots_clock(connect: Connect) -> None:
     superuser, service = await connect("postgres"), await connect()
     berlin = ZoneInfo("Europe/Berlin")

@@ -150,6 +150,7 @@ SERVICE = {
     "session",
     "session_of",
     "set_password",
+    "set_registration",
     "set_slots",
     "set_spot_state",
     "show_person",

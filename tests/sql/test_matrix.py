@@ -160,6 +160,9 @@ CALLS: Mapping[str, Call] = {
     "found_tenant": Call(
         platform(), "select * from parking.found_tenant('far', 'Far', 'boss@far.example', actor => {actor})"
     ),
+    "set_registration": Call(
+        administering("unknown-tenant"), "select parking.set_registration('{tenant}', 'open', {actor})"
+    ),
     # The same for everybody.
     "clock": Call(anybody(), "select parking.clock()"),
     "problems": Call(anybody(), "select * from parking.problems()"),
@@ -167,7 +170,6 @@ CALLS: Mapping[str, Call] = {
     # Looking after the installation, from psql only.
     "add_reporter": Call(for_dbas("not-a-reporter"), "select parking.add_reporter('nobody', 'default')"),
     "remove_reporter": Call(for_dbas("not-a-reporter"), "select parking.remove_reporter('nobody')"),
-    "set_registration": Call(for_dbas(), "select parking.set_registration('default', 'open')"),
     "find_person": Call(for_dbas(), "select parking.find_person('driver1@parking.com')"),
     "help": Call(for_dbas(), "select * from parking.help()"),
     "list_limits": Call(for_dbas(), "select * from parking.list_limits()"),

@@ -51,6 +51,16 @@ async def platform(dba: asyncpg.Connection, stranger: int) -> int:
     return await add(dba, "root@far.example", "platform", "far")
 
 
+async def test_whoever_runs_lots_may_see_their_figures(dba: asyncpg.Connection, connect: Connect) -> None:
+    superuser = await connect("postgres")
+    may = "select parking_private.has_permission(p, 'read:analytics') from parking.people p where p.id = $1"
+    for role, allowed in (
+        ("guest", False), ("driver", False), ("operator", True), ("admin", True), ("platform", True)
+    ):  # fmt: skip
+        person = await add(dba, f"{role}@figures.example", role)
+        assert await superuser.fetchval(may, person) is allowed, role
+
+
 async def test_the_life_of_an_account(service: asyncpg.Connection, dba: asyncpg.Connection, admin: int) -> None:
     added = await one_row(
         service,

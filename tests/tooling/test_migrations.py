@@ -46,6 +46,48 @@ def test_each_verify_script_fails_one_change_too_early(bare_database: Database) 
     assert sqitch(bare_database, "status").rstrip().endswith("Nothing to deploy (up-to-date)")
 
 
+def test_nouns_and_verbs_are_apart() -> None:
+    """Reworking a change copies its whole file, so what holds and what acts must not share one. A view stands with its
+    tables, or with the function that reads it."""
+    scripts = {change: (ROOT / "db" / "deploy" / f"{change}.sql").read_text() for change in planned_changes()}
+    nouns = {change for change, script in scripts.items() if holds(script)}
+    verbs = {change for change, script in scripts.items() if acts(script)}
+    assert {"tenants", "lots", "reservations"} <= nouns
+    assert {"context", "booking", "auditing"} <= verbs
+    assert nouns & verbs == set()
+
+
+def test_a_mixed_change_would_be_found() -> None:
+    """The negative control of the test above."""
+    noun = (ROOT / "db" / "deploy" / "audit.sql").read_text()
+    verb = (ROOT / "db" / "deploy" / "auditing.sql").read_text()
+    assert [(holds(script), acts(script)) for script in (noun, verb, noun + verb)] == [
+        (True, False),
+        (False, True),
+        (True, True),
+    ]
+
+
+def test_a_deploy_script_requires_what_the_plan_says() -> None:
+    plan = (ROOT / "sqitch.plan").read_text()
+    for change in planned_changes():
+        script = (ROOT / "db" / "deploy" / f"{change}.sql").read_text()
+        planned = re.search(rf"^{change}(?: \[(.*?)\])? \d{{4}}-", plan, re.MULTILINE)
+        assert planned is not None
+        assert re.findall(r"^-- requires: (\w+)$", script, re.MULTILINE) == (planned[1] or "").split(), change
+
+
+def holds(script: str) -> bool:
+    """Whether a deploy script makes tables or types."""
+    return bool(re.search(r"^\s*create (?:unlogged )?(?:table|type|domain|sequence)\b", script, re.MULTILINE))
+
+
+def acts(script: str) -> bool:
+    """Whether a deploy script makes functions."""
+    made = r"^\s*create (?:or replace )?(?:function|procedure|aggregate|trigger)\b"
+    return bool(re.search(made, script, re.MULTILINE))
+
+
 def test_deploying_without_pg_cron_works_and_says_so(cluster_without_cron: Cluster) -> None:
     with new_database(cluster_without_cron) as database:
         output = deploy(database)
