@@ -21,7 +21,7 @@ _, SCHEMAS = msgspec.json.schema_components([Event, Mark], ref_template="#/compo
 MESSAGES: dict[str, tuple[str, str]] = {
     "event": (
         "Event",
-        "Something happened to a spot: it was booked, completed by its driver, released, or given a state by hand.",
+        "A spot was booked, its booking rescheduled, cancelled, completed or released, or its state set by hand.",
     ),
     "hello": ("Mark", "Everything that was missed has been sent; from here on events come as they happen."),
     "reset": (

@@ -182,7 +182,7 @@ class Boards:
         else:
             spoilt = {
                 board
-                for lot, starts, ends in {(row["lot_id"], row["starts"], row["ends"]) for row in events}
+                for lot, starts, ends in {place for row in events for place in _places(row)}
                 for board in self._open.values()
                 if board.lot.id == lot and board.may_show(starts, ends)
             }
@@ -242,6 +242,13 @@ class Boards:
                 break
         # Nothing has been awaited since: nobody can have joined.
         del self._open[board.lot.id, board.day]
+
+
+def _places(event: Record | Mapping[str, Any]) -> Iterator[tuple[int, dt.datetime, dt.datetime | None]]:
+    """The lot and the periods that an event is about: what is rescheduled leaves one and takes another."""
+    yield event["lot_id"], event["starts"], event["ends"]
+    if event["former_starts"] is not None:
+        yield event["lot_id"], event["former_starts"], event["former_ends"]
 
 
 def jittered(seconds: float) -> float:

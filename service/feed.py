@@ -22,6 +22,7 @@ from typing import Final, Literal
 import asyncpg
 import msgspec
 from asyncpg import Record
+from msgspec import UNSET, UnsetType
 
 from service.boards import Boards, jittered
 from service.database import Database
@@ -61,19 +62,22 @@ READ = """
 select s.cursor as now,
        pg_snapshot_xmin(s.snapshot)::text::bigint as oldest_running,
        pg_snapshot_xmax(s.snapshot)::text::bigint as first_unstarted,
-       e.cursor, e.id, e.type, e.lot_id, e.spot_id, e.starts, e.ends, e.at, e.time_zone
+       e.cursor, e.id, e.type, e.lot_id, e.spot_id, e.starts, e.ends, e.at, e.time_zone, e.former_starts, e.former_ends
 from (select parking.event_cursor() as cursor, pg_current_snapshot() as snapshot offset 0) s
 left join lateral parking.events_after($1, until => s.cursor, at_most => $2) e on $1 is not null
 """
 
 MISSED = """
-select e.cursor, e.id, e.type, e.lot_id, e.spot_id, e.starts, e.ends, e.at, e.time_zone
+select e.cursor, e.id, e.type, e.lot_id, e.spot_id, e.starts, e.ends, e.at, e.time_zone, e.former_starts, e.former_ends
 from parking.events_after($1, $2, $3, $4) e
 """
 
 
 class Event(msgspec.Struct, frozen=True):
-    """What happened to a spot; `type` is booked, completed, released or overridden. It does not say who did it.
+    """What happened to a spot: it was booked, its booking rescheduled, cancelled, completed or released, or a state
+    overridden. It does not say who did it.
+
+    rescheduled: `former_start_time` and `former_end_time`, which no other event has, are the period that it had before.
 
     overridden: somebody said what state the spot is in, perhaps without an end, or took it back; ask for the state.
 
@@ -81,13 +85,15 @@ class Event(msgspec.Struct, frozen=True):
     """
 
     id: int
-    type: Literal["booked", "completed", "released", "overridden"]
+    type: Literal["booked", "rescheduled", "cancelled", "completed", "released", "overridden"]
     spot_id: int
     lot_id: int
     start_time: dt.datetime
     end_time: dt.datetime | None
     at: dt.datetime
     cursor: str
+    former_start_time: dt.datetime | UnsetType = UNSET
+    former_end_time: dt.datetime | UnsetType = UNSET
 
     @classmethod
     def of(cls, row: Record) -> Event:
@@ -102,6 +108,8 @@ class Event(msgspec.Struct, frozen=True):
             end_time=None if row["ends"] is None else row["ends"].astimezone(zone),
             at=row["at"].astimezone(zone),
             cursor=row["cursor"],
+            former_start_time=UNSET if row["former_starts"] is None else row["former_starts"].astimezone(zone),
+            former_end_time=UNSET if row["former_ends"] is None else row["former_ends"].astimezone(zone),
         )
 
     @property

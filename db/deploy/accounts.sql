@@ -387,7 +387,7 @@ Example:
 grant execute on function parking.reactivate(bigint, bigint) to parking_service, parking_dba;
 
 
-create function parking_private.complete_all(person parking.people, actor bigint)
+create function parking_private.end_all(person parking.people, actor bigint)
     returns void
     language plpgsql
     volatile
@@ -408,18 +408,18 @@ begin
     -- What is overdue is the stale checker's.
     for v_booking in
         update parking.reservations r
-        set status = 'completed', ended_at = v_now
+        set status = case when r.starts > v_now then 'cancelled' else 'completed' end, ended_at = v_now
         where r.tenant_id = person.tenant_id and r.id = any (v_live) and r.ends > v_now
-        returning r.lot_id, r.spot_id, r.id, r.starts, r.ends
+        returning r.status, r.lot_id, r.spot_id, r.id, r.starts, r.ends
     loop
-        perform parking_private.announce(person.tenant_id, 'completed', v_booking.lot_id, v_booking.spot_id, v_booking.id, actor,
+        perform parking_private.announce(person.tenant_id, v_booking.status, v_booking.lot_id, v_booking.spot_id, v_booking.id, actor,
             v_booking.starts, v_booking.ends, v_now);
     end loop;
 end
 $$;
 
-comment on function parking_private.complete_all(parking.people, bigint) is
-    'Complete all live bookings of a person whose row is locked.';
+comment on function parking_private.end_all(parking.people, bigint) is
+    'End all live bookings of a person whose row is locked: cancel what has not begun, complete the rest.';
 
 
 create function parking.erase_person(
@@ -441,7 +441,7 @@ declare
     v_now    timestamptz;
 begin
     perform parking_private.require_another_admin(v_person, v_actor);
-    perform parking_private.complete_all(v_person, v_actor.id);
+    perform parking_private.end_all(v_person, v_actor.id);
     v_now := parking.clock();
     delete from parking.memberships m where m.tenant_id = v_person.tenant_id and m.person_id = v_person.id;
     update parking.people p
@@ -465,8 +465,8 @@ comment on function parking.erase_person(bigint, bigint) is
 $$Make an account anonymous, for good; returns when. People may erase themselves, administrators the people of their tenant.
 
 The e-mail becomes an address of the reserved domain .invalid, the name "Erased"; password and roles go. Bookings and the
-audit stay and name nobody, but the audit keeps the addresses of the network that it has recorded. Live bookings are completed, so that their spots are free. The last administrator of a
-tenant stays, unless a DBA or a platform administrator says otherwise.
+audit stay and name nobody, but the audit keeps the addresses of the network that it has recorded. Live bookings are completed,
+those that have not begun cancelled, so that their spots are free. The last administrator of a tenant stays, unless a DBA or a platform administrator says otherwise.
 
 Problems: unknown-actor, not-permitted, unknown-person, last-admin.
 

@@ -30,15 +30,17 @@ begin;
 set local role parking_owner;
 
 create function parking_private.announce(
-    tenant      bigint,
-    type        text,
-    lot         bigint,
-    spot        bigint,
-    reservation bigint,
-    actor       bigint,
-    starts      timestamptz,
-    ends        timestamptz,
-    at          timestamptz
+    tenant        bigint,
+    type          text,
+    lot           bigint,
+    spot          bigint,
+    reservation   bigint,
+    actor         bigint,
+    starts        timestamptz,
+    ends          timestamptz,
+    at            timestamptz,
+    former_starts timestamptz default null,
+    former_ends   timestamptz default null
 )
     returns void
     language plpgsql
@@ -48,9 +50,9 @@ declare
     c_bell   constant integer := 727564;  -- any number that no other advisory lock of this database uses
     v_window integer := (extract(epoch from announce.at) * 20)::bigint % 2147483647;
 begin
-    insert into parking.events (tenant_id, epoch, type, lot_id, spot_id, reservation_id, actor_id, starts, ends, at)
+    insert into parking.events (tenant_id, epoch, type, lot_id, spot_id, reservation_id, actor_id, starts, ends, at, former_starts, former_ends)
     select announce.tenant, l.epoch, announce.type, announce.lot, announce.spot, announce.reservation, announce.actor,
-           announce.starts, announce.ends, announce.at
+           announce.starts, announce.ends, announce.at, announce.former_starts, announce.former_ends
     from parking_private.event_log l;
 
     if pg_try_advisory_xact_lock(c_bell, v_window) then
@@ -59,7 +61,7 @@ begin
 end
 $$;
 
-comment on function parking_private.announce(bigint, text, bigint, bigint, bigint, bigint, timestamptz, timestamptz, timestamptz) is
+comment on function parking_private.announce(bigint, text, bigint, bigint, bigint, bigint, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz) is
     'Append an event and ring the doorbell; the only place that writes events.';
 
 
@@ -202,6 +204,8 @@ create function parking_private.begin_reading(
         starts         timestamptz,
         ends           timestamptz,
         at             timestamptz,
+        former_starts  timestamptz,
+        former_ends    timestamptz,
         next           bigint,
         last           bigint
     )
@@ -225,10 +229,10 @@ begin
         return;
     end if;
     return query
-        select p.tenant_id, p.id, p.type, p.lot_id, p.spot_id, p.reservation_id, p.starts, p.ends, p.at,
+        select p.tenant_id, p.id, p.type, p.lot_id, p.spot_id, p.reservation_id, p.starts, p.ends, p.at, p.former_starts, p.former_ends,
                lead(p.id) over (order by p.id), v_last
         from (
-            select e.tenant_id, e.id, e.type, e.lot_id, e.spot_id, e.reservation_id, e.starts, e.ends, e.at
+            select e.tenant_id, e.id, e.type, e.lot_id, e.spot_id, e.reservation_id, e.starts, e.ends, e.at, e.former_starts, e.former_ends
             from parking.events e
             where e.epoch = begin_reading.epoch
               and (e.xid >= pg_snapshot_xmax(begin_reading.before) or e.xid = any (array(select pg_snapshot_xip(begin_reading.before))))
@@ -265,6 +269,8 @@ create function parking_private.resume_reading(
         starts         timestamptz,
         ends           timestamptz,
         at             timestamptz,
+        former_starts  timestamptz,
+        former_ends    timestamptz,
         next_id        bigint
     )
     language plpgsql
@@ -274,13 +280,13 @@ as $$
 begin
     -- By id, tenant by tenant, as the primary key has them: a page costs as much as is in it, however much is to come.
     return query
-        select p.tenant_id, p.id, p.type, p.lot_id, p.spot_id, p.reservation_id, p.starts, p.ends, p.at,
+        select p.tenant_id, p.id, p.type, p.lot_id, p.spot_id, p.reservation_id, p.starts, p.ends, p.at, p.former_starts, p.former_ends,
                lead(p.id) over (order by p.id)
         from (
-            select r.tenant_id, r.id, r.type, r.lot_id, r.spot_id, r.reservation_id, r.starts, r.ends, r.at
+            select r.tenant_id, r.id, r.type, r.lot_id, r.spot_id, r.reservation_id, r.starts, r.ends, r.at, r.former_starts, r.former_ends
             from parking.tenants t
             cross join lateral (
-                select e.tenant_id, e.id, e.type, e.lot_id, e.spot_id, e.reservation_id, e.starts, e.ends, e.at
+                select e.tenant_id, e.id, e.type, e.lot_id, e.spot_id, e.reservation_id, e.starts, e.ends, e.at, e.former_starts, e.former_ends
                 from parking.events e
                 where e.tenant_id = t.id
                   and e.id >= resume_reading.next
@@ -321,7 +327,9 @@ create function parking.events_after(
         starts         timestamptz,
         ends           timestamptz,
         at             timestamptz,
-        time_zone      text
+        time_zone      text,
+        former_starts  timestamptz,
+        former_ends    timestamptz
     )
     language plpgsql
     stable
@@ -363,7 +371,7 @@ begin
         v_behind := concat_ws('~', v_log.epoch, v_cursor.batch);
         return query
             select parking_private.write_cursor(v_within, v_behind, r.next_id, v_cursor.last),
-                   r.id, r.type, r.lot_id, r.spot_id, r.reservation_id, r.starts, r.ends, r.at, l.time_zone
+                   r.id, r.type, r.lot_id, r.spot_id, r.reservation_id, r.starts, r.ends, r.at, l.time_zone, r.former_starts, r.former_ends
             from parking_private.resume_reading(
                 v_log.epoch, v_cursor.before, v_cursor.batch, events_after.lot, v_cursor.next, v_cursor.last, events_after.at_most) r
             join parking.lots l on l.tenant_id = r.tenant_id and l.id = r.lot_id
@@ -375,7 +383,7 @@ begin
         v_behind := concat_ws('~', v_log.epoch, v_until.batch);
         return query
             select parking_private.write_cursor(v_within, v_behind, r.next, r.last),
-                   r.id, r.type, r.lot_id, r.spot_id, r.reservation_id, r.starts, r.ends, r.at, l.time_zone
+                   r.id, r.type, r.lot_id, r.spot_id, r.reservation_id, r.starts, r.ends, r.at, l.time_zone, r.former_starts, r.former_ends
             from parking_private.begin_reading(v_log.epoch, v_cursor.batch, v_until.batch, events_after.lot, events_after.at_most - v_number) r
             join parking.lots l on l.tenant_id = r.tenant_id and l.id = r.lot_id
             order by r.id;
@@ -388,6 +396,7 @@ $$What happened after a cursor, each event once, whatever the order of commits; 
 
 Each event comes with the cursor that stands behind it. Only of one lot, if one is given; only what stands before another
 cursor, if one of parking.event_cursor() is given. What this transaction itself has not committed has not happened yet.
+A reservation that was rescheduled has its new period in starts and ends and the one before in former_starts and former_ends.
 LISTEN parking tells when it is worth asking again. It does not say who did it; the view parking.history does.
 
 Problems: not-a-cursor, cursor-too-old, not-a-number-of-rows.

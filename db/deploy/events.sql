@@ -14,7 +14,7 @@ create table parking.events (
     id             bigint      generated always as identity,
     epoch          integer     not null,
     xid            xid8        not null default pg_current_xact_id(),
-    type           text        not null check (type in ('booked', 'completed', 'released', 'overridden')),
+    type           text        not null check (type in ('booked', 'rescheduled', 'cancelled', 'completed', 'released', 'overridden')),
     lot_id         bigint      not null,
     spot_id        bigint      not null,
     reservation_id bigint,
@@ -22,10 +22,15 @@ create table parking.events (
     starts         timestamptz not null,
     ends           timestamptz,
     at             timestamptz not null,
+    former_starts  timestamptz,
+    former_ends    timestamptz,
 
     primary key (tenant_id, id, at),
     constraint only_an_override_has_no_reservation check ((type = 'overridden') = (reservation_id is null)),
-    constraint only_an_override_may_have_no_end check (type = 'overridden' or ends is not null)
+    constraint only_an_override_may_have_no_end check (type = 'overridden' or ends is not null),
+    constraint only_what_was_rescheduled_has_a_former_period check (
+        (type = 'rescheduled') = (former_starts is not null) and (former_starts is null) = (former_ends is null)
+    )
 ) partition by range (at);
 
 comment on table parking.events is
@@ -36,8 +41,9 @@ comment on column parking.events.epoch is
 comment on column parking.events.xid is
     'The writing transaction. Ids become visible out of order; a reader goes by this and its previous snapshot.';
 comment on column parking.events.type is
-    'booked; completed: ended by the driver, or with the driver''s account; released by the stale checker; overridden: somebody said what state the spot is in, or took it back.';
+    'booked; rescheduled to another period; cancelled before it began; completed: ended by the driver, or with the driver''s account; released by the stale checker; overridden: somebody said what state the spot is in, or took it back.';
 comment on column parking.events.ends is 'Until when the event concerns the spot; null, of an override only: until further notice.';
+comment on column parking.events.former_starts is 'With former_ends, the period that a reservation had before it was rescheduled to starts and ends; else null.';
 comment on column parking.events.actor_id is 'Who did it; null: the stale checker, or a DBA.';
 comment on column parking.events.at is 'When, by parking.clock().';
 
@@ -82,7 +88,9 @@ select
     e.reservation_id,
     p.email as actor,
     e.starts,
-    e.ends
+    e.ends,
+    e.former_starts,
+    e.former_ends
 from parking.events e
 left join parking.people p on p.tenant_id = e.tenant_id and p.id = e.actor_id;
 

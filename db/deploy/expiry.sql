@@ -47,6 +47,41 @@ comment on function parking_private.release(bigint, bigint[], timestamptz) is
     'End these reservations of one tenant, which the caller has locked and found overdue: one LOG entry and one event each.';
 
 
+create function parking_private.release_overdue(
+    tenant bigint,
+    spot   bigint,
+    now    timestamptz
+)
+    returns void
+    language plpgsql
+    volatile
+as $$
+declare
+    v_first timestamptz;
+begin
+    -- Mostly there is none, and the first one to end says so.
+    select r.ends into v_first
+    from parking.reservations r
+    where r.tenant_id = release_overdue.tenant and r.spot_id = release_overdue.spot and r.status = 'active'
+    order by r.ends
+    limit 1;
+    if v_first <= release_overdue.now then
+        perform parking_private.release(tenant, array(
+            select r.id
+            from parking.reservations r
+            where r.tenant_id = release_overdue.tenant and r.spot_id = release_overdue.spot and r.status = 'active'
+              and r.ends <= release_overdue.now
+            order by r.ends
+            for update
+        ), now);
+    end if;
+end
+$$;
+
+comment on function parking_private.release_overdue(bigint, bigint, timestamptz) is
+    'End what nobody ended on a spot that the caller has locked, so that a stale checker that is late costs nobody the spot.';
+
+
 create function parking.release_stale(at_most integer default 1000)
     returns setof parking.bookings
     language plpgsql

@@ -4,8 +4,14 @@
 --
 -- The life of a reservation:
 --
---     book ----> active --complete----> completed     the driver leaves
---                     \--release_stale-> completed    nobody ended it; the stale checker does, after its end
+--     book --> active --cancel---------> cancelled    its driver or an operator, before it begins
+--              active --complete-------> completed    its driver, whenever they leave
+--              active --release_stale--> completed    nobody ended it; the stale checker does, after its end
+--              active --reschedule-----> active       its driver: another period on the same spot
+--
+-- Nothing leads back from cancelled or completed. What was cancelled never began, so its ended_at lies before its start;
+-- what was completed before its end held the spot until its ended_at. Erasing an account cancels what has not begun and
+-- completes the rest.
 --
 -- A reservation holds its spot while it is active and its end lies ahead. That is the whole of availability: no other
 -- table stores it, so a stale checker that sleeps costs no driver a spot.
@@ -23,9 +29,12 @@ create table parking.reservations (
     starts    timestamptz not null,
     ends      timestamptz not null,
     during    tstzrange   not null generated always as (tstzrange(starts, ends, '[)')) stored,
-    status    text        not null default 'active' check (status in ('active', 'completed')),
+    status    text        not null default 'active' check (status in ('active', 'completed', 'cancelled')),
     booked_at timestamptz not null,
     ended_at  timestamptz,
+
+    request_id text      check (length(request_id) between 1 and 200),
+    requested  tstzrange,
 
     primary key (tenant_id, id),
     foreign key (tenant_id, lot_id, spot_id) references parking.spots (tenant_id, lot_id, id),
@@ -36,6 +45,8 @@ create table parking.reservations (
     -- Boards look back by these 168 hours to find what still runs; see parking_private.cells.
     constraint period_is_at_most_a_week check (ends - starts <= interval '7 days'),
     constraint only_an_active_reservation_has_no_end check ((status = 'active') = (ended_at is null)),
+    constraint what_was_cancelled_never_began check (status <> 'cancelled' or ended_at < starts),
+    constraint a_request_is_kept_whole check ((request_id is null) = (requested is null)),
 
     -- The law. Whatever a function checks before is a courtesy.
     constraint spot_taken exclude using gist (
@@ -48,8 +59,12 @@ create table parking.reservations (
 comment on table parking.reservations is 'One spot, one person, one half-open period [starts, ends).';
 comment on column parking.reservations.during is
     'For the exclusion constraint, and for nothing else: under row-level security && finds no index.';
-comment on column parking.reservations.status is 'active -> completed, by the driver (complete) or after its end by the stale checker (release_stale).';
-comment on column parking.reservations.ended_at is 'When it was completed or released; null while it is active.';
+comment on column parking.reservations.status is
+    'active -> cancelled, before it begins (cancel); active -> completed, by the driver (complete) or after its end by the stale checker (release_stale).';
+comment on column parking.reservations.ended_at is 'When it was cancelled, completed or released; null while it is active.';
+comment on column parking.reservations.request_id is
+    'What the client called the request that made it, so that it can ask again without booking twice; null: it gave no name.';
+comment on column parking.reservations.requested is 'The period that was asked for by that request, whatever became of it since.';
 
 -- Boards, searches and figures: what lies in a lot on a day.
 create index reservations_by_lot on parking.reservations (tenant_id, lot_id, starts);
@@ -58,8 +73,10 @@ create index reservations_by_lot on parking.reservations (tenant_id, lot_id, sta
 create index reservations_live_by_spot on parking.reservations (tenant_id, spot_id, ends) where status = 'active';
 -- The stale checker: what is overdue.
 create index reservations_live_by_end on parking.reservations (tenant_id, ends) where status = 'active';
--- A driver's own, and the foreign key to people.
-create index reservations_by_person on parking.reservations (tenant_id, person_id, starts);
+-- A driver's own, page by page, and the foreign key to people.
+create index reservations_by_person on parking.reservations (tenant_id, person_id, starts, id);
+-- One request makes one reservation. Whoever gives no name does not pay for it.
+create unique index one_reservation_a_request on parking.reservations (tenant_id, person_id, request_id) where request_id is not null;
 
 select parking_private.isolate('parking.reservations');
 grant select on parking.reservations to parking_viewer;
@@ -88,6 +105,65 @@ comment on view parking.bookings is 'Reservations as people read them, and the r
 comment on column parking.bookings.time_zone is 'The lot''s; starts and ends are moments, this says by which wall clock they are meant.';
 
 grant select on parking.bookings to parking_dba, parking_reporting;
+
+
+-- What book() returns: a row of parking.bookings, and whether it was there before.
+create type parking.booking_result as (
+    tenant_id bigint,
+    id        bigint,
+    lot_id    bigint,
+    spot_id   bigint,
+    spot      text,
+    driver    text,
+    starts    timestamptz,
+    ends      timestamptz,
+    status    text,
+    booked_at timestamptz,
+    ended_at  timestamptz,
+    time_zone text,
+    replayed  boolean
+);
+
+comment on type parking.booking_result is
+    'A row of parking.bookings; replayed: an earlier request of the same request_id has made it, and this one changed nothing.';
+
+
+-- What list_reservations() returns.
+create type parking.reservation_details as (
+    id        bigint,
+    period    text,
+    status    text,
+    starts    timestamptz,
+    ends      timestamptz,
+    spot_id   bigint,
+    spot      text,
+    type      text,
+    "row"     text,
+    floor     text,
+    lot_id    bigint,
+    lot       text,
+    address   text,
+    time_zone text,
+    driver    text,
+    booked_at timestamptz,
+    ended_at  timestamptz
+);
+
+comment on type parking.reservation_details is
+    'A reservation with all that one needs to find the spot. period: coming, current or past, of which the last includes cancelled and completed.';
+
+
+-- What alternatives() returns.
+create type parking.alternative as (
+    kind    text,
+    spot_id bigint,
+    spot    text,
+    type    text,
+    starts  timestamptz,
+    ends    timestamptz
+);
+
+comment on type parking.alternative is 'What may be booked instead. kind: other-spot, at the time that was asked for, or later-period, on the same spot.';
 
 -- Only a superuser may give an object away.
 reset role;

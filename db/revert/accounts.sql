@@ -3,7 +3,7 @@
 begin;
 
 drop function parking.erase_person(bigint, bigint);
-drop function parking_private.complete_all(parking.people, bigint);
+drop function parking_private.end_all(parking.people, bigint);
 drop function parking.reactivate(bigint, bigint);
 drop function parking.deactivate(bigint, bigint);
 drop function parking.set_password(bigint, text, bigint);

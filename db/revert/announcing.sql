@@ -11,6 +11,6 @@ drop function parking_private.read_cursor(text);
 drop function parking_private.write_cursor(text, text, bigint, bigint);
 drop function parking_private.settled_snapshot(integer, xid8);
 drop function parking_private.announce_lot(bigint);
-drop function parking_private.announce(bigint, text, bigint, bigint, bigint, bigint, timestamptz, timestamptz, timestamptz);
+drop function parking_private.announce(bigint, text, bigint, bigint, bigint, bigint, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz);
 
 commit;

@@ -4,6 +4,7 @@ begin;
 
 drop procedure parking.sweep(integer);
 drop function parking.release_stale(integer);
+drop function parking_private.release_overdue(bigint, bigint, timestamptz);
 drop function parking_private.release(bigint, bigint[], timestamptz);
 
 commit;

@@ -2,6 +2,9 @@
 
 begin;
 
+drop type parking.alternative;
+drop type parking.reservation_details;
+drop type parking.booking_result;
 drop view parking.bookings;
 drop table parking.reservations;
 

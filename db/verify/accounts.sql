@@ -33,7 +33,7 @@ begin
     assert parking.erase_person(v_jo, v_jo) >= v_now;
     assert (select p.email like 'erased-%@erased.invalid' and p.password_hash is null and not p.active
             from parking.people p where p.tenant_id = -1 and p.id = v_jo);
-    assert (select r.status = 'completed' from parking.reservations r where r.tenant_id = -1), 'the spot of an erased person is free';
+    assert (select r.status = 'cancelled' from parking.reservations r where r.tenant_id = -1), 'the spot of an erased person is free';
     begin
         perform parking.reactivate(v_jo);
         assert false, 'who was erased must not come back';

@@ -32,7 +32,7 @@ begin
     assert has_function_privilege('parking_service', 'parking.events_after(text, bigint, text, integer)', 'execute');
     assert not has_function_privilege('parking_service', 'parking.begin_epoch()', 'execute');
     assert not has_function_privilege('parking_service',
-        'parking_private.announce(bigint, text, bigint, bigint, bigint, bigint, timestamptz, timestamptz, timestamptz)', 'execute');
+        'parking_private.announce(bigint, text, bigint, bigint, bigint, bigint, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz)', 'execute');
 end
 $$;
 

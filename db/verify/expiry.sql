@@ -23,6 +23,11 @@ begin
     assert (select count(*) = 1 from parking_private.release(-1, array[-1], v_now)), 'what is overdue is released';
     assert (select status = 'completed' and ended_at = v_now from parking.reservations where tenant_id = -1);
     assert (select array_agg(type) = '{released}' from parking.events where tenant_id = -1), 'every release has its event';
+    insert into parking.reservations (tenant_id, lot_id, spot_id, id, person_id, starts, ends, booked_at) overriding system value
+    values (-1, -1, -1, -2, -1, v_now - interval '2 hours', v_now - interval '1 hour', v_now - interval '2 hours'),
+           (-1, -1, -1, -3, -1, v_now - interval '1 hour', v_now + interval '1 hour', v_now - interval '1 hour');
+    perform parking_private.release_overdue(-1, -1, v_now);
+    assert (select array_agg(status order by id desc) = '{completed,completed,active}' from parking.reservations where tenant_id = -1);
 
     assert (select not prosecdef and proconfig is null from pg_proc where oid = 'parking.sweep(integer)'::regprocedure),
         'a sweep that is a definer or has a SET clause cannot commit';

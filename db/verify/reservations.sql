@@ -41,9 +41,24 @@ begin
     exception when check_violation then
         null;  -- as it should be
     end;
+    begin
+        update parking.reservations set status = 'cancelled', ended_at = starts where tenant_id = -1;
+        assert false, 'what has begun must not be cancelled';
+    exception when check_violation then
+        null;  -- as it should be
+    end;
+    begin
+        update parking.reservations set request_id = 'once', requested = during where tenant_id = -1;
+        assert false, 'two reservations of one request must be refused';
+    exception when unique_violation then
+        null;  -- as it should be
+    end;
+    update parking.reservations set status = 'cancelled', ended_at = booked_at where tenant_id = -1 and id = -2;
     assert (select count(*) = 2 and min(driver) = 'a@verify.example' from parking.bookings where lot_id = -1);
     assert to_regclass('parking.reservations_by_lot') is not null and to_regclass('parking.reservations_live_by_end') is not null
         and to_regclass('parking.reservations_by_person') is not null, 'boards, the stale checker and drivers have their indexes';
+    assert to_regtype('parking.booking_result') is not null and to_regtype('parking.reservation_details') is not null
+        and to_regtype('parking.alternative') is not null;
     assert has_table_privilege('parking_dba', 'parking.bookings', 'select'), 'a DBA reads the view';
     assert not has_table_privilege('parking_dba', 'parking.reservations', 'select'), 'a DBA reads no table';
     assert not has_table_privilege('parking_service', 'parking.bookings', 'select'), 'the service reads no view';

@@ -38,7 +38,7 @@ class Reservation(Struct):
     user_id: str
     start_time: dt.datetime
     end_time: dt.datetime
-    status: Literal["active", "completed"]
+    status: Literal["active", "completed", "cancelled"]
 
     @classmethod
     def of(cls, row: Record) -> Reservation:

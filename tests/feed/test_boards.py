@@ -141,12 +141,20 @@ async def test_only_boards_that_a_change_can_be_seen_on_are_read_anew() -> None:
     opened = [Board(lot, DAY + timedelta(days=n)) for lot in lots for n in range(-10, 10)]
     boards._open = {(board.lot.id, board.day): board for board in opened}
     starts, ends = slot(8)
-    boards.spoil([{"lot_id": 1, "starts": starts, "ends": ends + timedelta(days=1)}])
+    here = {"lot_id": 1, "former_starts": None, "former_ends": None}
+    boards.spoil([here | {"starts": starts, "ends": ends + timedelta(days=1)}])
     spoilt = [(board.lot.id, (board.day - DAY).days) for board in opened if board.stale.is_set()]
     assert spoilt == [(1, -2), (1, -1), (1, 0), (1, 1), (1, 2)]
-    boards.spoil([{"lot_id": 2, "starts": starts, "ends": None}])
+    boards.spoil([here | {"lot_id": 2, "starts": starts, "ends": None}])
     spoilt = [(board.lot.id, (board.day - DAY).days) for board in opened if board.stale.is_set()]
     assert spoilt == [*((1, n) for n in range(-2, 3)), *((2, n) for n in range(-2, 10))]
+    moved = here | {"starts": starts + timedelta(days=6), "ends": ends + timedelta(days=6)}
+    boards.spoil([moved | {"former_starts": starts - timedelta(days=6), "former_ends": ends - timedelta(days=6)}])
+    spoilt = [(board.lot.id, (board.day - DAY).days) for board in opened if board.stale.is_set()]
+    assert spoilt == [
+        *((1, n) for n in (*range(-8, -4), *range(-2, 3), *range(4, 8))),
+        *((2, n) for n in range(-2, 10)),
+    ]
     boards.spoil()
     assert all(board.stale.is_set() for board in opened)
 

@@ -683,7 +683,8 @@ async def test_the_bell_alone_without_the_poll(database: Database, connect: Conn
         assert await delay(driver, listener, 3) < NEVER, "the next bell tells of it"
 
         announce = (
-            "parking_private.announce(bigint,text,bigint,bigint,bigint,bigint,timestamptz,timestamptz,timestamptz)"
+            "parking_private.announce(bigint,text,bigint,bigint,bigint,bigint,timestamptz,timestamptz,timestamptz,"
+            "timestamptz,timestamptz)"
         )
         await edit_function(superuser, announce, "(c_bell, v_window)", "(c_bell, 0)")
         await superuser.fetch(BOOK, DRIVER_1, 4, *slot(16))

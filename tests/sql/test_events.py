@@ -83,7 +83,8 @@ async def test_one_commit_of_a_wave_rings_and_a_later_wave_rings_again(connect: 
     # One window for all of this, so that it is a wave on however slow a machine.
     await edit_function(
         superuser,
-        "parking_private.announce(bigint,text,bigint,bigint,bigint,bigint,timestamptz,timestamptz,timestamptz)",
+        "parking_private.announce(bigint,text,bigint,bigint,bigint,bigint,timestamptz,timestamptz,timestamptz,"
+        "timestamptz,timestamptz)",
         "(extract(epoch from announce.at) * 20)::bigint % 2147483647",
         "1",
     )

@@ -30,12 +30,13 @@ from tests.support.matrix import (
     reading,
     require_entries,
     row,
+    running,
     tells,
 )
 from tests.support.sql import edit_function
 
 NOT_GRANTED = "not-granted"
-THINGS = frozenset({"lot", "floor", "row", "spot", "reservation", "person", "tenant", "session"})
+THINGS = frozenset({"lot", "floor", "row", "spot", "reservation", "person", "tenant", "session", "code"})
 OF_A_LOT = frozenset({"lot", "floor", "row", "spot", "reservation"})
 SOON = "parking.clock() + interval '1 hour', parking.clock() + interval '2 hours'"
 
@@ -105,6 +106,19 @@ CALLS: Mapping[str, Call] = {
     # Reservations.
     "book": Call(booking("unknown-spot"), f"select * from parking.book({{actor}}, {{spot}}, {SOON})"),
     "complete": Call(own_reservation(), "select * from parking.complete({actor}, {reservation})"),
+    "cancel": Call(
+        own_reservation(operator=OK, admin=OK, platform=OK), "select * from parking.cancel({actor}, {reservation})"
+    ),
+    "reschedule": Call(
+        own_reservation(),
+        "select * from parking.reschedule({actor}, {reservation}, ends => parking.clock() + interval '3 hours')",
+    ),
+    "list_reservations": Call(running(), "select * from parking.list_reservations({actor}, 'all')"),
+    "check_spot": Call(reading("unknown-spot"), f"select parking.check_spot({{spot}}, {SOON}, {{actor}})"),
+    "alternatives": Call(reading("unknown-spot"), f"select * from parking.alternatives({{spot}}, {SOON}, {{actor}})"),
+    "issue_pass": Call(own_reservation(), "select parking.issue_pass({actor}, {reservation})"),
+    # The code is the secret; who sees the driver's name is judged in test_passes.py.
+    "check_pass": Call(anybody(unknown="unknown-pass"), "select * from parking.check_pass('{code}', {actor})"),
     "find_reservation": Call(own_reservation(), "select * from parking.find_reservation({actor}, {reservation})"),
     # One's account. Without an actor it is the password or the token that says who one is.
     "register": Call(

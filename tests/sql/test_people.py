@@ -373,6 +373,7 @@ async def test_an_erased_person_is_nobody(
     past = await one_row(service, BOOK, DRIVER_1, 1, hours_ahead(1), hours_ahead(2))
     await service.fetch("select parking.complete($1, $2)", DRIVER_1, past["id"])
     live = await one_row(service, BOOK, DRIVER_1, 1, hours_ahead(1), hours_ahead(2))
+    running = await one_row(service, BOOK, DRIVER_1, 2, hours_ahead(-1), hours_ahead(2))
     await service.fetch("select parking.change_person($1, 'one@example.org', 'Only One', $2)", DRIVER_1, admin)
 
     await service.fetch("select parking.erase_person($1, $1)", DRIVER_1)
@@ -386,10 +387,14 @@ async def test_an_erased_person_is_nobody(
     bookings = await dba.fetch("select id, status, driver from parking.bookings order by id")
     assert [(b["id"], b["status"], b["driver"]) for b in bookings] == [
         (past["id"], "completed", row["email"]),
-        (live["id"], "completed", row["email"]),
+        (live["id"], "cancelled", row["email"]),
+        (running["id"], "completed", row["email"]),
     ]
-    events = await superuser.fetch("select type, actor_id from parking.events order by id desc limit 1")
-    assert [tuple(event) for event in events] == [("completed", DRIVER_1)]
+    events = await superuser.fetch("select type, reservation_id, actor_id from parking.events order by id desc limit 2")
+    assert {tuple(event) for event in events} == {
+        ("cancelled", live["id"], DRIVER_1),
+        ("completed", running["id"], DRIVER_1),
+    }
     await service.fetch(BOOK, DRIVER_2, 1, hours_ahead(1), hours_ahead(2))
 
     assert (
@@ -445,9 +450,7 @@ async def test_an_erasure_locks_bookings_in_the_order_of_booking(
     database: Database, connect: Connect, service: asyncpg.Connection, order: str, locked: tuple[bool, bool]
 ) -> None:
     superuser = await connect("postgres")
-    await edit_function(
-        superuser, "parking_private.complete_all(parking.people,bigint)", "order by r.ends, r.id", order
-    )
+    await edit_function(superuser, "parking_private.end_all(parking.people,bigint)", "order by r.ends, r.id", order)
     late = await one_row(service, BOOK, DRIVER_1, 1, hours_ahead(3), hours_ahead(4))
     early = await one_row(service, BOOK, DRIVER_1, 1, hours_ahead(1), hours_ahead(2))
     assert late["id"] < early["id"]

@@ -10,10 +10,13 @@ import pytest
 
 DRIVER_1 = 1
 DRIVER_2 = 2
+OPERATOR = 3
 """The demo's people, by their numbers in a fresh database; its spots are 1 to 5, its lot is 1."""
 
 BOOK = "select * from parking.book($1, $2, $3, $4)"
 COMPLETE = "select * from parking.complete($1, $2)"
+CANCEL = "select * from parking.cancel($1, $2)"
+RESCHEDULE = "select * from parking.reschedule($1, $2, $3, $4)"
 
 
 def hours_ahead(hours: float) -> datetime:

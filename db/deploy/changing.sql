@@ -1,0 +1,256 @@
+-- Deploy parking:changing to pg
+-- requires: booking
+--
+-- What becomes of a booking before it is over: cancel() takes it back, reschedule() gives it another period on its spot.
+--
+-- Lock order as in booking: person, spot, reservation. cancel() takes away and needs the reservation alone, like complete().
+-- reschedule() wants time on a spot, so it queues up with those who book it: the spot's row first, then the reservation's.
+-- A reservation never changes its spot, so which one to lock can be read before there is any lock. The period is judged as
+-- book() judges one, by the time at which this request got its turn.
+
+begin;
+
+set local role parking_owner;
+
+create function parking_private.require_booking(
+    person      parking.people,
+    reservation bigint,
+    others      text default null
+)
+    returns parking.bookings
+    language plpgsql
+    volatile
+as $$
+declare
+    v_holder  bigint;
+    v_booking parking.bookings;
+begin
+    select r.person_id, r.tenant_id, r.id, r.lot_id, r.spot_id, s.name, p.email, r.starts, r.ends, r.status, r.booked_at, r.ended_at,
+           l.time_zone
+    into v_holder, v_booking.tenant_id, v_booking.id, v_booking.lot_id, v_booking.spot_id, v_booking.spot, v_booking.driver,
+         v_booking.starts, v_booking.ends, v_booking.status, v_booking.booked_at, v_booking.ended_at, v_booking.time_zone
+    from parking.reservations r
+    join parking.spots s on s.tenant_id = r.tenant_id and s.id = r.spot_id
+    join parking.lots l on l.tenant_id = r.tenant_id and l.id = r.lot_id
+    join parking.people p on p.tenant_id = r.tenant_id and p.id = r.person_id
+    where r.tenant_id = person.tenant_id and r.id = require_booking.reservation;
+    if not found then
+        perform parking_private.refuse('unknown-reservation',
+            format('There is no reservation %s.', coalesce(reservation::text, 'without a number')));
+    elsif v_holder <> person.id and (others is null or not parking_private.has_permission(person, others)) then
+        perform parking_private.refuse('not-your-reservation', format('Reservation %s is another driver''s.', reservation));
+    end if;
+    return v_booking;
+end
+$$;
+
+comment on function parking_private.require_booking(parking.people, bigint, text) is
+    'A reservation of this person''s own, or anybody''s in the tenant for who has the permission that is named; or the problems unknown-reservation, not-your-reservation.';
+
+
+create function parking_private.require_active(booking parking.bookings)
+    returns void
+    language plpgsql
+    stable
+as $$
+begin
+    if booking.status <> 'active' then
+        perform parking_private.refuse('reservation-not-active', format('Reservation %s of %s was %s on %s.', booking.id, booking.spot,
+            booking.status, parking_private.local_time(booking.ended_at, booking.time_zone)));
+    end if;
+end
+$$;
+
+comment on function parking_private.require_active(parking.bookings) is 'Refuse what has been cancelled or completed: reservation-not-active.';
+
+
+create function parking.cancel(
+    actor       bigint,
+    reservation bigint
+)
+    returns parking.bookings
+    language plpgsql
+    volatile
+    security definer
+    set search_path = pg_catalog, parking, parking_private, pg_temp
+as $$
+declare
+    v_person  parking.people := parking_private.require_actor(actor, 'write:reservation');
+    v_now     timestamptz;
+    v_booking parking.bookings;
+begin
+    perform from parking.reservations r
+    where r.tenant_id = v_person.tenant_id and r.id = cancel.reservation
+    for update;
+
+    v_now := parking.clock();
+    v_booking := parking_private.require_booking(v_person, reservation, 'write:parking');
+    perform parking_private.require_active(v_booking);
+    if v_booking.starts <= v_now then
+        perform parking_private.refuse('reservation-begun', format('Reservation %s of %s began on %s.', v_booking.id, v_booking.spot,
+            parking_private.local_time(v_booking.starts, v_booking.time_zone)));
+    end if;
+
+    update parking.reservations r
+    set status = 'cancelled', ended_at = v_now
+    where r.tenant_id = v_person.tenant_id and r.id = cancel.reservation and r.status = 'active'
+    returning r.status, r.ended_at
+    into strict v_booking.status, v_booking.ended_at;
+
+    perform parking_private.announce(v_person.tenant_id, 'cancelled', v_booking.lot_id, v_booking.spot_id, v_booking.id,
+        v_person.id, v_booking.starts, v_booking.ends, v_now);
+    return v_booking;
+end
+$$;
+
+comment on function parking.cancel(bigint, bigint) is
+$$Take back one's own reservation before it begins; its spot is free from this moment. Operators may cancel anybody's.
+
+Problems: unknown-actor, not-permitted, unknown-reservation, not-your-reservation, reservation-not-active, reservation-begun.
+
+Example:
+    select c.spot, c.status, c.ended_at < c.starts as in_time
+    from parking.book(parking.find_person('driver1@parking.com'), 2, 'tomorrow 08:00', 'tomorrow 12:00') b,
+         parking.cancel(parking.find_person('driver1@parking.com'), b.id) c;
+      spot  |  status   | in_time
+    --------+-----------+---------
+     Spot 2 | cancelled | t
+    (1 row)$$;
+
+grant execute on function parking.cancel(bigint, bigint) to parking_service, parking_dba;
+
+
+create function parking_private.require_room(
+    booking parking.bookings,
+    starts  timestamptz,
+    ends    timestamptz,
+    now     timestamptz
+)
+    returns void
+    language plpgsql
+    volatile
+as $$
+declare
+    v_next timestamptz;
+begin
+    if parking_private.blocked(booking.tenant_id, booking.lot_id, booking.spot_id, starts, ends, now) then
+        perform parking_private.refuse('spot-in-maintenance', format('%s is in maintenance on %s.',
+            booking.spot, parking_private.local_period(starts, ends, booking.time_zone)));
+    end if;
+    -- Of the others on this spot the next one to end after the start, as in book().
+    select r.starts into v_next
+    from parking.reservations r
+    where r.tenant_id = booking.tenant_id
+      and r.spot_id = booking.spot_id
+      and r.status = 'active'
+      and r.ends > greatest(require_room.now, require_room.starts)
+      and r.id <> booking.id
+    order by r.ends
+    limit 1;
+    if v_next < require_room.ends then
+        perform parking_private.refuse('spot-taken', format('%s is already taken on %s.',
+            booking.spot, parking_private.local_period(starts, ends, booking.time_zone)));
+    end if;
+end
+$$;
+
+comment on function parking_private.require_room(parking.bookings, timestamptz, timestamptz, timestamptz) is
+    'Refuse a new period for a booking whose spot is locked: spot-in-maintenance, or another booking''s: spot-taken.';
+
+
+create function parking.reschedule(
+    actor       bigint,
+    reservation bigint,
+    starts      timestamptz default null,
+    ends        timestamptz default null
+)
+    returns parking.bookings
+    language plpgsql
+    volatile
+    security definer
+    set search_path = pg_catalog, parking, parking_private, pg_temp
+as $$
+declare
+    v_person  parking.people := parking_private.require_actor(actor, 'write:reservation');
+    v_former  parking.bookings;
+    v_limits  record;
+    v_now     timestamptz;
+    v_starts  timestamptz;
+    v_ends    timestamptz;
+    v_booking parking.bookings;
+begin
+    -- Whose account is being closed waits here, and then has no reservation left to change.
+    perform from parking.people p
+    where p.tenant_id = v_person.tenant_id and p.id = v_person.id and p.active
+    for key share;
+    if not found then
+        perform parking_private.refuse('unknown-actor', 'This account has just been closed.');
+    end if;
+    v_former := parking_private.require_booking(v_person, reservation);
+
+    select make_interval(secs => extract(epoch from coalesce(l.longest_booking, t.longest_booking))) as longest,
+           make_interval(secs => extract(epoch from coalesce(l.booking_horizon, t.booking_horizon))) as horizon
+    into strict v_limits
+    from parking.spots s
+    join parking.lots l on l.tenant_id = s.tenant_id and l.id = s.lot_id
+    join parking.tenants t on t.id = s.tenant_id
+    where s.tenant_id = v_person.tenant_id and s.id = v_former.spot_id
+    for update of s;
+    perform from parking.reservations r
+    where r.tenant_id = v_person.tenant_id and r.id = reschedule.reservation
+    for update;
+
+    v_now := parking.clock();
+    -- Read again: it may have changed while this one waited.
+    v_former := parking_private.require_booking(v_person, reservation);
+    perform parking_private.require_active(v_former);
+    if v_former.ends <= v_now then
+        perform parking_private.refuse('reservation-not-active', format('Reservation %s of %s was over on %s.', v_former.id, v_former.spot,
+            parking_private.local_time(v_former.ends, v_former.time_zone)));
+    end if;
+    v_starts := coalesce(reschedule.starts, v_former.starts);
+    v_ends := coalesce(reschedule.ends, v_former.ends);
+    if v_starts = v_former.starts and v_ends = v_former.ends then
+        return v_former;
+    elsif v_starts <> v_former.starts and v_former.starts <= v_now then
+        perform parking_private.refuse('reservation-begun', format('Reservation %s of %s began on %s; its start stays.', v_former.id,
+            v_former.spot, parking_private.local_time(v_former.starts, v_former.time_zone)));
+    end if;
+    perform parking_private.judge_period(v_starts, v_ends, v_now, v_limits.longest, v_limits.horizon, v_former.time_zone);
+    perform parking_private.require_room(v_former, v_starts, v_ends, v_now);
+    perform parking_private.release_overdue(v_person.tenant_id, v_former.spot_id, v_now);
+
+    v_booking := v_former;
+    update parking.reservations r
+    set starts = v_starts, ends = v_ends
+    where r.tenant_id = v_person.tenant_id and r.id = reschedule.reservation and r.status = 'active'
+    returning r.starts, r.ends
+    into strict v_booking.starts, v_booking.ends;
+
+    perform parking_private.announce(v_person.tenant_id, 'rescheduled', v_booking.lot_id, v_booking.spot_id, v_booking.id,
+        v_person.id, v_booking.starts, v_booking.ends, v_now, v_former.starts, v_former.ends);
+    return v_booking;
+end
+$$;
+
+comment on function parking.reschedule(bigint, bigint, timestamptz, timestamptz) is
+$$Give one's own reservation another period on its spot: longer, shorter or at another time; what is not given stays.
+
+The new period is refused as parking.book() would refuse it, and then the former one stays. A reservation that has begun keeps its
+start. Where nothing changes, nothing happens.
+
+Problems: unknown-actor, not-permitted, unknown-reservation, not-your-reservation, reservation-not-active, reservation-begun,
+period-backwards, period-over, period-too-early, period-too-far, period-too-long, spot-in-maintenance, spot-taken.
+
+Example:
+    select r.spot, r.ends - r.starts as lasts
+    from parking.book(parking.find_person('driver1@parking.com'), 3, 'tomorrow 08:00', 'tomorrow 12:00') b,
+         parking.reschedule(parking.find_person('driver1@parking.com'), b.id, ends => 'tomorrow 14:30') r;
+      spot  |  lasts
+    --------+----------
+     Spot 3 | 06:30:00
+    (1 row)$$;
+
+grant execute on function parking.reschedule(bigint, bigint, timestamptz, timestamptz) to parking_service, parking_dba;
+
+commit;

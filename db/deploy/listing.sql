@@ -1,0 +1,232 @@
+-- Deploy parking:listing to pg
+-- requires: booking
+--
+-- Reservations page by page. A page goes on behind the start and the number of the last reservation that was read, so that
+-- what is booked or cancelled meanwhile neither repeats nor hides another one.
+--
+-- A driver's own come from the index of people. Those of a tenant come lot by lot, each in the order of its index, as many
+-- as the page may have, and are merged: an index of a tenant's reservations would be paid for by every booking.
+
+begin;
+
+set local role parking_owner;
+
+create function parking_private.judge_filter(
+    what    text,
+    word    text,
+    allowed text[]
+)
+    returns void
+    language plpgsql
+    immutable
+as $$
+begin
+    if not coalesce(word = any (allowed), false) then
+        perform parking_private.refuse('not-a-filter', format('%s is one of %s, not %s.', what, array_to_string(allowed, ', '),
+            coalesce(quote_literal(left(word, 100)), 'null')));
+    end if;
+end
+$$;
+
+comment on function parking_private.judge_filter(text, text, text[]) is 'Refuse a word that is none of those that are allowed: not-a-filter.';
+
+
+create function parking_private.period_of(
+    status text,
+    starts timestamptz,
+    ends   timestamptz,
+    now    timestamptz
+)
+    returns text
+    language sql
+    immutable
+    return case
+        when status <> 'active' or ends <= now then 'past'
+        when starts > now then 'coming'
+        else 'current'
+    end;
+
+comment on function parking_private.period_of(text, timestamptz, timestamptz, timestamptz) is
+    'coming: it has not begun; current: it runs; past: its time is over, or it was cancelled or completed.';
+
+
+create function parking_private.find_page(
+    person        parking.people,
+    whose         text,
+    lot           bigint,
+    spot          bigint,
+    status        text,
+    period        text,
+    starts_from   timestamptz,
+    starts_before timestamptz,
+    after_starts  timestamptz,
+    after_id      bigint,
+    sort          text,
+    at_most       integer,
+    now           timestamptz
+)
+    returns bigint[]
+    language plpgsql
+    volatile
+as $$
+declare
+    -- Bounds that always hold, so that there is one plan for whatever is asked for. No reservation starts outside of these years.
+    v_from   constant timestamptz := greatest(starts_from, case when sort = 'earliest' then after_starts end, '2000-01-01 00:00+00');
+    v_before constant timestamptz := coalesce(starts_before, '2200-01-01 00:00+00');
+    v_to     constant timestamptz := coalesce(case when sort = 'latest' then after_starts end, '2200-01-01 00:00+00');
+begin
+    if whose = 'mine' and sort = 'latest' then
+        return array(
+            select r.id
+            from parking.reservations r
+            where r.tenant_id = person.tenant_id and r.person_id = person.id
+              and r.starts >= v_from and r.starts < v_before and r.starts <= v_to
+              and (after_id is null or r.starts < after_starts or r.id < after_id)
+              and (lot is null or r.lot_id = lot)
+              and (spot is null or r.spot_id = spot)
+              and (find_page.status is null or r.status = find_page.status)
+              and (period is null or parking_private.period_of(r.status, r.starts, r.ends, now) = period)
+            order by r.starts desc, r.id desc
+            limit at_most
+        );
+    elsif whose = 'mine' then
+        return array(
+            select r.id
+            from parking.reservations r
+            where r.tenant_id = person.tenant_id and r.person_id = person.id
+              and r.starts >= v_from and r.starts < v_before
+              and (after_id is null or r.starts > after_starts or r.id > after_id)
+              and (lot is null or r.lot_id = lot)
+              and (spot is null or r.spot_id = spot)
+              and (find_page.status is null or r.status = find_page.status)
+              and (period is null or parking_private.period_of(r.status, r.starts, r.ends, now) = period)
+            order by r.starts, r.id
+            limit at_most
+        );
+    elsif sort = 'latest' then
+        return array(
+            select p.id
+            from parking.lots l
+            cross join lateral (
+                select r.id, r.starts
+                from parking.reservations r
+                where r.tenant_id = person.tenant_id and r.lot_id = l.id
+                  and r.starts >= v_from and r.starts < v_before and r.starts <= v_to
+                  and (after_id is null or r.starts < after_starts or r.id < after_id)
+                  and (spot is null or r.spot_id = spot)
+                  and (find_page.status is null or r.status = find_page.status)
+                  and (period is null or parking_private.period_of(r.status, r.starts, r.ends, now) = period)
+                order by r.starts desc, r.id desc
+                limit at_most
+            ) p
+            where l.tenant_id = person.tenant_id and (lot is null or l.id = lot)
+            order by p.starts desc, p.id desc
+            limit at_most
+        );
+    else
+        return array(
+            select p.id
+            from parking.lots l
+            cross join lateral (
+                select r.id, r.starts
+                from parking.reservations r
+                where r.tenant_id = person.tenant_id and r.lot_id = l.id
+                  and r.starts >= v_from and r.starts < v_before
+                  and (after_id is null or r.starts > after_starts or r.id > after_id)
+                  and (spot is null or r.spot_id = spot)
+                  and (find_page.status is null or r.status = find_page.status)
+                  and (period is null or parking_private.period_of(r.status, r.starts, r.ends, now) = period)
+                order by r.starts, r.id
+                limit at_most
+            ) p
+            where l.tenant_id = person.tenant_id and (lot is null or l.id = lot)
+            order by p.starts, p.id
+            limit at_most
+        );
+    end if;
+end
+$$;
+
+comment on function parking_private.find_page(
+    parking.people, text, bigint, bigint, text, text, timestamptz, timestamptz, timestamptz, bigint, text, integer, timestamptz) is
+    'The numbers of the reservations of one page of parking.list_reservations(), in their order.';
+
+
+create function parking.list_reservations(
+    actor         bigint,
+    whose         text default 'mine',
+    lot           bigint default null,
+    spot          bigint default null,
+    status        text default null,
+    period        text default null,
+    starts_from   timestamptz default null,
+    starts_before timestamptz default null,
+    after_starts  timestamptz default null,
+    after_id      bigint default null,
+    sort          text default 'latest',
+    at_most       integer default 50
+)
+    returns setof parking.reservation_details
+    language plpgsql
+    volatile
+    security definer
+    set search_path = pg_catalog, parking, parking_private, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_person constant parking.people := parking_private.require_actor(
+        list_reservations.actor, case when list_reservations.whose = 'all' then 'write:parking' else 'read:own_data' end);
+    v_now    constant timestamptz := parking.clock();
+    v_page   bigint[];
+begin
+    perform parking_private.judge_filter('whose', list_reservations.whose, '{mine,all}');
+    perform parking_private.judge_filter('sort', list_reservations.sort, '{latest,earliest}');
+    perform parking_private.judge_filter('status', coalesce(list_reservations.status, 'active'), '{active,completed,cancelled}');
+    perform parking_private.judge_filter('period', coalesce(list_reservations.period, 'current'), '{current,coming,past}');
+    if (list_reservations.after_starts is null) <> (list_reservations.after_id is null) then
+        perform parking_private.refuse('not-a-cursor', 'A page goes on behind a start and a number, or behind neither.');
+    elsif at_most is null or at_most < 1 or at_most > 100000 then
+        perform parking_private.refuse('not-a-number-of-rows',
+            format('At most %s reservations cannot be listed.', coalesce(at_most::text, 'null')));
+    end if;
+
+    v_page := parking_private.find_page(v_person, whose, list_reservations.lot, list_reservations.spot, list_reservations.status,
+        list_reservations.period, starts_from, starts_before, after_starts, after_id, sort, at_most, v_now);
+    return query
+        select r.id, parking_private.period_of(r.status, r.starts, r.ends, v_now), r.status, r.starts, r.ends,
+               s.id, s.name, s.type, w.name, f.name, l.id, l.name, l.address, l.time_zone, p.email, r.booked_at, r.ended_at
+        from unnest(v_page) with ordinality u(id, place)
+        join parking.reservations r on r.tenant_id = v_person.tenant_id and r.id = u.id
+        join parking.spots s on s.tenant_id = r.tenant_id and s.id = r.spot_id
+        join parking.rows w on w.tenant_id = s.tenant_id and w.id = s.row_id
+        join parking.floors f on f.tenant_id = w.tenant_id and f.id = w.floor_id
+        join parking.lots l on l.tenant_id = r.tenant_id and l.id = r.lot_id
+        join parking.people p on p.tenant_id = r.tenant_id and p.id = r.person_id
+        order by u.place;
+end
+$$;
+
+comment on function parking.list_reservations(
+    bigint, text, bigint, bigint, text, text, timestamptz, timestamptz, timestamptz, bigint, text, integer) is
+$$Reservations with all that one needs to find the spot; one's own, or all of the tenant for operators.
+
+whose: mine or all. Only of one lot, one spot, one status (active, completed, cancelled) or one period, if that is given: coming has
+not begun, current runs, past is over, cancelled or completed. sort: by their starts, latest or earliest first. To go on, give the
+start and the number of the last one as after_starts and after_id.
+
+Problems: unknown-actor, not-permitted, not-a-filter, not-a-cursor, not-a-number-of-rows.
+
+Example:
+    select l.spot, l.lot, l.period, l.status
+    from parking.book(parking.find_person('driver1@parking.com'), 1, 'tomorrow 08:00', 'tomorrow 12:00') b
+    cross join lateral parking.list_reservations(parking.find_person('driver1@parking.com'), period => 'coming') l;
+      spot  |     lot     | period | status
+    --------+-------------+--------+--------
+     Spot 1 | Demo Garage | coming | active
+    (1 row)$$;
+
+grant execute on function parking.list_reservations(
+    bigint, text, bigint, bigint, text, text, timestamptz, timestamptz, timestamptz, bigint, text, integer)
+to parking_service, parking_dba;
+
+commit;

@@ -1,0 +1,12 @@
+-- Revert parking:listing from pg
+
+begin;
+
+drop function parking.list_reservations(
+    bigint, text, bigint, bigint, text, text, timestamptz, timestamptz, timestamptz, bigint, text, integer);
+drop function parking_private.find_page(
+    parking.people, text, bigint, bigint, text, text, timestamptz, timestamptz, timestamptz, bigint, text, integer, timestamptz);
+drop function parking_private.period_of(text, timestamptz, timestamptz, timestamptz);
+drop function parking_private.judge_filter(text, text, text[]);
+
+commit;

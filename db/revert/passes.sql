@@ -1,0 +1,8 @@
+-- Revert parking:passes from pg
+
+begin;
+
+drop type parking.pass_check;
+drop table parking.passes;
+
+commit;
