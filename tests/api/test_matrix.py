@@ -170,7 +170,7 @@ ASKS: Mapping[str, Ask] = {
     "api_set_registration": Ask(administering("unknown-tenant"), json(registration="open")),
 }
 
-THINGS = frozenset({"lot", "floor", "row", "spot", "reservation", "person"})
+THINGS = frozenset({"lot", "floor", "row", "spot", "reservation", "person", "tenant"})
 OF_A_LOT = frozenset({"lot", "floor", "row", "spot", "reservation"})
 
 
