@@ -8,15 +8,18 @@ they are logged, never sent.
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from asyncpg import InterfaceError, PostgresError, Record
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from msgspec import UNSET, Struct, UnsetType
+
+from service.zones import zone_of
 
 log = logging.getLogger(__name__)
 
@@ -187,8 +190,32 @@ class FieldError(Struct, omit_defaults=True):
     parameter: str | UnsetType = UNSET
 
 
+class Alternative(Struct):
+    """What could be booked instead: `other-spot`, at the time that was asked for, or `later-period`, on that spot."""
+
+    kind: Literal["other-spot", "later-period"]
+    spot_id: int
+    spot: str
+    type: str
+    start_time: dt.datetime
+    end_time: dt.datetime
+
+    @classmethod
+    def of(cls, row: Record) -> Alternative:
+        """From a parking.alternative."""
+        zone = zone_of(row["time_zone"])
+        return cls(
+            kind=row["kind"],
+            spot_id=row["spot_id"],
+            spot=row["spot"],
+            type=row["type"],
+            start_time=row["starts"].astimezone(zone),
+            end_time=row["ends"].astimezone(zone),
+        )
+
+
 class ProblemDocument(Struct, omit_defaults=True):
-    """RFC 9457, with two members of our own: what to do about it, and what is wrong with which field."""
+    """RFC 9457, with members of our own: what to do about it, what is wrong, what is free instead."""
 
     type: str
     title: str
@@ -197,6 +224,7 @@ class ProblemDocument(Struct, omit_defaults=True):
     instance: str
     remedy: str | UnsetType = UNSET
     errors: list[FieldError] | UnsetType = UNSET
+    alternatives: list[Alternative] | UnsetType = UNSET
 
 
 class Problem(Exception):
@@ -221,6 +249,7 @@ class Problem(Exception):
         self.remedy = remedy
         self.headers = dict(headers or {})
         self.errors = list(errors)
+        self.alternatives: list[Alternative] = []
         if status == HTTPStatus.UNAUTHORIZED:
             self.headers.setdefault("WWW-Authenticate", 'Bearer realm="parking"')
         elif status == HTTPStatus.SERVICE_UNAVAILABLE:
@@ -256,6 +285,7 @@ class Problem(Exception):
             instance=instance,
             remedy=self.remedy or UNSET,
             errors=self.errors or UNSET,
+            alternatives=self.alternatives or UNSET,
         )
 
 

@@ -82,6 +82,55 @@ comment on function parking_private.release_overdue(bigint, bigint, timestamptz)
     'End what nobody ended on a spot that the caller has locked, so that a stale checker that is late costs nobody the spot.';
 
 
+create function parking_private.release_due(
+    tenant  bigint,
+    at_most integer,
+    now     timestamptz
+)
+    returns setof parking.bookings
+    language plpgsql
+    volatile
+as $$
+declare
+    v_due bigint[];
+begin
+    v_due := array(
+        select r.id
+        from parking.reservations r
+        where r.tenant_id = release_due.tenant and r.status = 'active' and r.ends <= release_due.now
+        order by r.ends
+        limit release_due.at_most
+        for update skip locked
+    );
+    if v_due <> '{}' then
+        return query
+            select b.tenant_id, b.id, b.lot_id, b.spot_id, b.spot, b.driver, b.starts, b.ends, b.status, b.booked_at, b.ended_at,
+                b.time_zone
+            from parking_private.release(release_due.tenant, v_due, release_due.now) b;
+    end if;
+end
+$$;
+
+comment on function parking_private.release_due(bigint, integer, timestamptz) is
+    'Release up to so many overdue reservations of the tenant that was entered, but those that somebody else has locked.';
+
+
+create function parking_private.require_rows(at_most integer)
+    returns void
+    language plpgsql
+    immutable
+as $$
+begin
+    if at_most is null or at_most < 1 or at_most > 100000 then
+        perform parking_private.refuse('not-a-number-of-rows',
+            format('At most %s reservations cannot be released.', coalesce(at_most::text, 'null')));
+    end if;
+end
+$$;
+
+comment on function parking_private.require_rows(integer) is 'Refuse to release so many: not-a-number-of-rows.';
+
+
 create function parking.release_stale(at_most integer default 1000)
     returns setof parking.bookings
     language plpgsql
@@ -92,29 +141,18 @@ as $$
 declare
     v_now    timestamptz := parking.clock();
     v_left   integer := at_most;
+    v_number integer;
     v_tenant bigint;
-    v_due    bigint[];
 begin
-    if at_most is null or at_most < 1 or at_most > 100000 then
-        perform parking_private.refuse('not-a-number-of-rows',
-            format('At most %s reservations cannot be released.', coalesce(at_most::text, 'null')));
-    end if;
+    perform parking_private.require_rows(at_most);
     for v_tenant in select t.id from parking_private.all_tenants() t(id) loop
         perform parking_private.enter_tenant(v_tenant);
-        v_due := array(
-            select r.id
-            from parking.reservations r
-            where r.tenant_id = v_tenant and r.status = 'active' and r.ends <= v_now
-            order by r.ends
-            limit v_left
-            for update skip locked
-        );
-        continue when v_due = '{}';
         return query
             select b.tenant_id, b.id, b.lot_id, b.spot_id, b.spot, b.driver, b.starts, b.ends, b.status, b.booked_at, b.ended_at,
                 b.time_zone
-            from parking_private.release(v_tenant, v_due, v_now) b;
-        v_left := v_left - cardinality(v_due);
+            from parking_private.release_due(v_tenant, v_left, v_now) b;
+        get diagnostics v_number = row_count;
+        v_left := v_left - v_number;
         exit when v_left = 0;
     end loop;
 end
@@ -135,6 +173,42 @@ Example:
     (0 rows)$$;
 
 grant execute on function parking.release_stale(integer) to parking_dba;
+
+
+create function parking.expire_old(
+    actor   bigint,
+    at_most integer default 1000
+)
+    returns setof parking.bookings
+    language plpgsql
+    volatile
+    security definer
+    set search_path = pg_catalog, parking, parking_private, pg_temp
+as $$
+declare
+    v_person constant parking.people := parking_private.require_actor(actor, 'write:parking');
+begin
+    perform parking_private.require_rows(at_most);
+    return query
+        select b.tenant_id, b.id, b.lot_id, b.spot_id, b.spot, b.driver, b.starts, b.ends, b.status, b.booked_at, b.ended_at,
+            b.time_zone
+        from parking_private.release_due(v_person.tenant_id, at_most, parking.clock()) b;
+end
+$$;
+
+comment on function parking.expire_old(bigint, integer) is
+$$What the stale checker does every minute, now and for the actor's own tenant; returns what was released. For operators.
+
+Problems: unknown-actor, not-permitted, not-a-number-of-rows.
+
+Example:
+    select count(*) as released from parking.expire_old(parking.find_person('operator@parking.com'));
+     released
+    ----------
+            0
+    (1 row)$$;
+
+grant execute on function parking.expire_old(bigint, integer) to parking_service, parking_dba;
 
 
 -- An invoker procedure without a SET clause: only such a one can commit between its batches.

@@ -155,12 +155,13 @@ comment on type parking.reservation_details is
 
 -- What alternatives() returns.
 create type parking.alternative as (
-    kind    text,
-    spot_id bigint,
-    spot    text,
-    type    text,
-    starts  timestamptz,
-    ends    timestamptz
+    kind      text,
+    spot_id   bigint,
+    spot      text,
+    type      text,
+    starts    timestamptz,
+    ends      timestamptz,
+    time_zone text
 );
 
 comment on type parking.alternative is 'What may be booked instead. kind: other-spot, at the time that was asked for, or later-period, on the same spot.';

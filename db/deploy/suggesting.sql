@@ -336,7 +336,7 @@ begin
     end if;
     v_until := parking_private.judge_period_at(v_lot, alternatives.starts, alternatives.ends, v_now);
     return query
-        select a.kind, a.spot_id, a.spot, a.type, a.starts, a.ends
+        select a.kind, a.spot_id, a.spot, a.type, a.starts, a.ends, v_lot.time_zone
         from (
             select 'other-spot' as kind, o.id as spot_id, o.name as spot, o.type, alternatives.starts as starts, alternatives.ends as ends,
                    row_number() over (order by o.place) as place

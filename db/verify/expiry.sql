@@ -29,8 +29,20 @@ begin
     perform parking_private.release_overdue(-1, -1, v_now);
     assert (select array_agg(status order by id desc) = '{completed,completed,active}' from parking.reservations where tenant_id = -1);
 
+    insert into parking.people (tenant_id, id, email, display_name) overriding system value values (-1, -2, 'b@verify.example', 'B');
+    insert into parking.memberships (tenant_id, person_id, role) values (-1, -1, 'driver'), (-1, -2, 'operator');
+    begin
+        perform parking.expire_old(-1);
+        assert false, 'a driver must not run the stale checker';
+    exception when sqlstate 'PK403' then
+        null;  -- as it should be
+    end;
+    update parking.reservations set ends = v_now where tenant_id = -1 and id = -3;
+    assert (select count(*) = 1 from parking.expire_old(-2)), 'an operator may, in the own tenant';
+
     assert (select not prosecdef and proconfig is null from pg_proc where oid = 'parking.sweep(integer)'::regprocedure),
         'a sweep that is a definer or has a SET clause cannot commit';
+    assert has_function_privilege('parking_service', 'parking.expire_old(bigint, integer)', 'execute');
     assert has_function_privilege('parking_dba', 'parking.release_stale(integer)', 'execute');
     assert not has_function_privilege('parking_service', 'parking.release_stale(integer)', 'execute');
     assert not has_function_privilege('parking_dba', 'parking_private.release(bigint, bigint[], timestamptz)', 'execute');

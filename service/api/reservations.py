@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from typing import Annotated, Any, Literal
 
+import asyncpg
 from asyncpg import Record
 from litestar import Request, Response, get, post, put
 from litestar.datastructures import ResponseHeader
@@ -16,7 +18,10 @@ from service.auth import Identity, caller, require_bearer
 from service.database import Database
 from service.edge import LARGEST_NUMBER, StrictJson
 from service.openapi import problems
+from service.problems import Alternative, Problem, to_problem
 from service.zones import zone_of
+
+log = logging.getLogger(__name__)
 
 Number = Annotated[int, Meta(ge=1, le=LARGEST_NUMBER)]
 Moment = Annotated[dt.datetime, Meta(tz=True, description="RFC 3339; the offset is required.")]
@@ -54,6 +59,26 @@ class Reservation(Struct):
         )
 
 
+async def _with_alternatives(
+    problem: Problem, request: AuthenticatedRequest, database: Database, wanted: tuple[int, dt.datetime, dt.datetime]
+) -> Problem:
+    """The problem spot-taken with what could be booked instead; any other one as it is."""
+    if problem.slug == "spot-taken":
+        try:
+            rows = await database.rows(
+                "select a.* from parking.session($1, $2) s, parking.alternatives($3, $4, $5, s.actor) a",
+                *caller(request),
+                *wanted,
+                pool="public",
+            )
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Problem) as error:
+            # They are a courtesy: that the spot is taken is to be told all the same.
+            log.warning("No alternatives can be told: %s", to_problem(error).slug)
+        else:
+            problem.alternatives = [Alternative.of(row) for row in rows]
+    return problem
+
+
 AuthenticatedRequest = Request[Identity, Any, Any]
 ReservationId = Annotated[int, PathParameter(ge=1, le=LARGEST_NUMBER, description="The reservation's number.")]
 
@@ -72,15 +97,20 @@ ReservationId = Annotated[int, PathParameter(ge=1, le=LARGEST_NUMBER, descriptio
 async def book_spot(
     data: JSONBody[NewReservation], request: AuthenticatedRequest, database: NamedDependency[Database]
 ) -> Response[Reservation]:
-    """Book a spot for a period. Of all who ask for the same spot and time, exactly one gets it; the others get 409."""
-    row = await database.row(
-        "select b.* from parking.session($1, $2) s, parking.book(s.actor, $3, $4, $5) b",
-        *caller(request),
-        data.spot_id,
-        data.start_time,
-        data.end_time,
-        lane=("spot", data.spot_id),
-    )
+    """Book a spot for a period. Of all who ask for the same spot and time, exactly one gets it.
+
+    The others get 409 with up to five `alternatives`, the most useful first.
+    """
+    wanted = (data.spot_id, data.start_time, data.end_time)
+    try:
+        row = await database.row(
+            "select b.* from parking.session($1, $2) s, parking.book(s.actor, $3, $4, $5) b",
+            *caller(request),
+            *wanted,
+            lane=("spot", data.spot_id),
+        )
+    except asyncpg.PostgresError as refusal:
+        raise await _with_alternatives(to_problem(refusal), request, database, wanted) from refusal
     return Response(
         Reservation.of(row),
         status_code=201,

@@ -38,6 +38,7 @@ from tests.support.matrix import (
     reading,
     require_entries,
     row,
+    running,
     tells,
 )
 
@@ -57,12 +58,12 @@ def json(**body: object) -> Callable[[World], dict[str, Any]]:
     return lambda _: {"json": body}
 
 
-def moments() -> dict[str, str]:
-    """A period that can be booked."""
+def moments(hours: int = 2) -> dict[str, str]:
+    """A period that can be booked, and ends so many hours from now."""
     now = dt.datetime.now(dt.UTC)
     return {
         "start_time": (now + dt.timedelta(hours=1)).isoformat(),
-        "end_time": (now + dt.timedelta(hours=2)).isoformat(),
+        "end_time": (now + dt.timedelta(hours=hours)).isoformat(),
     }
 
 
@@ -121,6 +122,18 @@ ASKS: Mapping[str, Ask] = {
     "api_book_spot": Ask(booking("unknown-spot"), lambda world: {"json": {"spot_id": world.spot, **moments()}}, SPOT),
     "api_find_reservation": Ask(own_reservation()),
     "api_complete_reservation": Ask(own_reservation()),
+    "api_list_reservations": Ask(running(), lambda _: {"params": {"whose": "all"}}),
+    "api_expire_old": Ask(running()),
+    "api_reschedule_reservation": Ask(own_reservation(), lambda _: {"json": {"end_time": moments(3)["end_time"]}}),
+    "api_cancel_reservation": Ask(own_reservation(operator=OK, admin=OK, platform=OK)),
+    "api_issue_pass": Ask(own_reservation()),
+    "api_check_pass": Ask(anybody(unknown="unknown-pass")),
+    "api_check_spot": Ask(reading("unknown-spot"), lambda _: {"json": moments()}),
+    "api_free_spots": Ask(
+        reading("unknown-lot"),
+        lambda _: {"params": {"from": moments()["start_time"], "to": moments()["end_time"]}},
+    ),
+    "api_show_occupancy": Ask(reading("unknown-lot")),
     # One's account. Without a token it is the password or the refresh token that says who one is.
     "api_sign_in": Ask(anybody(), json(email="operator@parking.com", password=PASSWORD)),
     "auth_sign_in": Ask(anybody(), json(email="operator@parking.com", password=PASSWORD)),
@@ -170,7 +183,7 @@ ASKS: Mapping[str, Ask] = {
     "api_set_registration": Ask(administering("unknown-tenant"), json(registration="open")),
 }
 
-THINGS = frozenset({"lot", "floor", "row", "spot", "reservation", "person", "tenant"})
+THINGS = frozenset({"lot", "floor", "row", "spot", "reservation", "person", "tenant", "code"})
 OF_A_LOT = frozenset({"lot", "floor", "row", "spot", "reservation"})
 
 

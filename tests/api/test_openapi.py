@@ -6,8 +6,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.asking import ROOTS, booking
+from tests.api.asking import ROOTS, booking, moment
 from tests.support import DRIVER_1, OPERATOR, PASSWORD, Database, sign_in
+
+CODE = "A" * 22
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "sign_in": {"json": {"email": DRIVER_1, "password": PASSWORD}},
@@ -47,6 +49,18 @@ FURTHER_EXAMPLES: dict[str, dict[str, Any]] = {
     "find_spot_state": {"path": {"spot": 1}},
     "list_spot_states": {"path": {"lot": 1}},
     "set_spot_state": {"path": {"spot": 1}, "json": {"state": "maintenance", "reason": "Paint"}},
+    "list_reservations": {},
+    "expire_old": {},
+    "reschedule_reservation": {"path": {"reservation": 1}, "json": {"end_time": moment(1, 13).isoformat()}},
+    "issue_pass": {"path": {"reservation": 1}},
+    "check_pass": {"path": {"code": CODE}},
+    "cancel_reservation": {"path": {"reservation": 1}},
+    "check_spot": {"path": {"spot": 2}, "json": {k: v for k, v in booking(2).items() if k != "spot_id"}},
+    "free_spots": {
+        "path": {"lot": 1},
+        "params": {"from": moment(1, 8).isoformat(), "to": moment(1, 12).isoformat()},
+    },
+    "show_occupancy": {"path": {"lot": 1}},
     "list_roles": {},
     "list_people": {},
     "add_person": {"json": {"email": "jo@example.org", "display_name": "Jo"}},
@@ -176,13 +190,21 @@ async def test_every_further_operation_answers_as_it_is_described(
     client: httpx.AsyncClient, database: Database
 ) -> None:
     database.psql("select parking.assign_role(1, 'platform')")
+    database.psql("select parking.book(1, 1, current_date + interval '34 hours', current_date + interval '36 hours')")
+    database.psql(f"""
+        insert into parking.passes (tenant_id, reservation_id, code, issued_at)
+        values (1, 1, '{CODE}', parking.clock())""")
     document = (await client.get("/openapi.json")).json()
     found = {operation["operationId"]: (path, method, operation) for path, method, operation in operations(document)}
     headers = await sign_in(client)
     for name, example in FURTHER_EXAMPLES.items():
         path, method, operation = found[f"api_{name}"]
         answer = await client.request(
-            method, path.format(**example.get("path", {})), headers=headers, json=example.get("json")
+            method,
+            path.format(**example.get("path", {})),
+            headers=headers,
+            json=example.get("json"),
+            params=example.get("params"),
         )
         check_answer(answer, operation, document["components"]["schemas"])
 

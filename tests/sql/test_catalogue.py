@@ -125,6 +125,7 @@ SERVICE = {
     "erase_person",
     "event_cursor",
     "events_after",
+    "expire_old",
     "find_floor",
     "find_lot",
     "find_reservation",

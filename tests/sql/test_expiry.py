@@ -14,6 +14,7 @@ from tests.support.sql import (
     COMPLETE,
     DRIVER_1,
     DRIVER_2,
+    OPERATOR,
     edit_function,
     hours_ahead,
     one_row,
@@ -172,6 +173,23 @@ async def test_a_sweep_visits_every_tenant(connect: Connect) -> None:
     assert sorted(released) == ["Far", "Spot 1"]
 
 
+async def test_an_operator_expires_what_is_overdue_in_the_own_tenant(connect: Connect) -> None:
+    superuser, service = await connect("postgres"), await connect()
+    expire = "select * from parking.expire_old($1)"
+    booking = await one_row(service, BOOK, DRIVER_1, 1, hours_ahead(-1), hours_ahead(1))
+    stranger = await superuser.fetchval("select id from parking.people where email = 'operator@riverside.com'")
+    assert await service.fetch(expire, OPERATOR) == []
+    await shift_clock(superuser, timedelta(hours=2))
+    with refused("not-permitted", 403):
+        await service.fetch(expire, DRIVER_1)
+    assert await service.fetch(expire, stranger) == []
+    released = await service.fetch(expire, OPERATOR)
+    assert [(row["id"], row["status"]) for row in released] == [(booking["id"], "completed")]
+    event = await one_row(superuser, "select type, actor_id from parking.events order by id desc limit 1")
+    assert tuple(event) == ("released", None)
+    assert await service.fetch(expire, OPERATOR) == []
+
+
 @pytest.mark.parametrize("at_most", [0, -1, 100_001, None])
 async def test_a_number_of_rows_that_makes_no_sense(connect: Connect, at_most: int | None) -> None:
     dba = await connect("parking_dba")
@@ -179,6 +197,8 @@ async def test_a_number_of_rows_that_makes_no_sense(connect: Connect, at_most: i
         await dba.fetch("select * from parking.release_stale($1)", at_most)
     with refused("not-a-number-of-rows", 422):
         await dba.execute("call parking.sweep($1)", at_most)
+    with refused("not-a-number-of-rows", 422):
+        await dba.fetch("select * from parking.expire_old($1, $2)", OPERATOR, at_most)
 
 
 async def test_a_driver_may_end_what_is_overdue_before_the_checker_does(connect: Connect) -> None:

@@ -114,6 +114,7 @@ CALLS: Mapping[str, Call] = {
         "select * from parking.reschedule({actor}, {reservation}, ends => parking.clock() + interval '3 hours')",
     ),
     "list_reservations": Call(running(), "select * from parking.list_reservations({actor}, 'all')"),
+    "expire_old": Call(running(), "select * from parking.expire_old({actor})"),
     "check_spot": Call(reading("unknown-spot"), f"select parking.check_spot({{spot}}, {SOON}, {{actor}})"),
     "alternatives": Call(reading("unknown-spot"), f"select * from parking.alternatives({{spot}}, {SOON}, {{actor}})"),
     "issue_pass": Call(own_reservation(), "select parking.issue_pass({actor}, {reservation})"),
