@@ -3,9 +3,9 @@
 -- requires: overrides
 -- requires: visiting
 --
--- Lock order: person, spot, reservation. book() shares the lock of the person, whose account might just be closed, and
+-- Lock order: person, request, spot, reservation. book() shares the lock of the person, whose account might just be closed, and
 -- locks the spot's row, so that requests for one spot queue up: without it, partly overlapping inserts deadlock on the
--- exclusion constraint. complete() and the stale checker lock reservations only, and write nothing that refers to a spot.
+-- exclusion constraint. Before that it queues up with those who call their request the same. complete() and the stale checker lock reservations only, and write nothing that refers to a spot.
 --
 -- After a lock each statement sees what was committed before, so everything here is VOLATILE and READ COMMITTED; under a
 -- stricter isolation level the exclusion constraint still refuses what these checks could not see.
@@ -82,13 +82,148 @@ comment on function parking_private.blocked(bigint, bigint, bigint, timestamptz,
     'Whether a spot is in maintenance at any moment of a period that lies ahead. Under the lock of the spot it stays so.';
 
 
-create function parking.book(
-    actor  bigint,
+create function parking_private.require_room(
+    tenant bigint,
+    lot    bigint,
     spot   bigint,
+    name   text,
     starts timestamptz,
-    ends   timestamptz
+    ends   timestamptz,
+    now    timestamptz,
+    zone   text,
+    but    bigint default null
+)
+    returns void
+    language plpgsql
+    volatile
+as $$
+declare
+    v_next timestamptz;
+begin
+    if parking_private.blocked(tenant, lot, spot, starts, ends, now) then
+        perform parking_private.refuse('spot-in-maintenance', format('%s is in maintenance on %s.',
+            name, parking_private.local_period(starts, ends, zone)));
+    end if;
+    -- The next one to end after the start; see the index.
+    select r.starts into v_next
+    from parking.reservations r
+    where r.tenant_id = require_room.tenant
+      and r.spot_id = require_room.spot
+      and r.status = 'active'
+      and r.ends > greatest(require_room.now, require_room.starts)
+      and (require_room.but is null or r.id <> require_room.but)
+    order by r.ends
+    limit 1;
+    if v_next < require_room.ends then
+        perform parking_private.refuse('spot-taken', format('%s is already taken on %s.',
+            name, parking_private.local_period(starts, ends, zone)));
+    end if;
+end
+$$;
+
+comment on function parking_private.require_room(
+    bigint, bigint, bigint, text, timestamptz, timestamptz, timestamptz, text, bigint) is
+    'Refuse a period on a spot that the caller has locked: spot-in-maintenance, or another booking''s but for the one that is to move: spot-taken.';
+
+
+create function parking_private.require_booking(
+    person      parking.people,
+    reservation bigint,
+    others      text default null
 )
     returns parking.bookings
+    language plpgsql
+    volatile
+as $$
+declare
+    v_holder  bigint;
+    v_booking parking.bookings;
+begin
+    select r.person_id, r.tenant_id, r.id, r.lot_id, r.spot_id, s.name, p.email, r.starts, r.ends, r.status, r.booked_at, r.ended_at,
+           l.time_zone
+    into v_holder, v_booking.tenant_id, v_booking.id, v_booking.lot_id, v_booking.spot_id, v_booking.spot, v_booking.driver,
+         v_booking.starts, v_booking.ends, v_booking.status, v_booking.booked_at, v_booking.ended_at, v_booking.time_zone
+    from parking.reservations r
+    join parking.spots s on s.tenant_id = r.tenant_id and s.id = r.spot_id
+    join parking.lots l on l.tenant_id = r.tenant_id and l.id = r.lot_id
+    join parking.people p on p.tenant_id = r.tenant_id and p.id = r.person_id
+    where r.tenant_id = person.tenant_id and r.id = require_booking.reservation;
+    if not found then
+        perform parking_private.refuse('unknown-reservation',
+            format('There is no reservation %s.', coalesce(reservation::text, 'without a number')));
+    elsif v_holder <> person.id and (others is null or not parking_private.has_permission(person, others)) then
+        perform parking_private.refuse('not-your-reservation', format('Reservation %s is another driver''s.', reservation));
+    end if;
+    return v_booking;
+end
+$$;
+
+comment on function parking_private.require_booking(parking.people, bigint, text) is
+    'A reservation of this person''s own, or anybody''s in the tenant for who has the permission that is named; or the problems unknown-reservation, not-your-reservation.';
+
+
+create function parking_private.require_active(booking parking.bookings)
+    returns void
+    language plpgsql
+    stable
+as $$
+begin
+    if booking.status <> 'active' then
+        perform parking_private.refuse('reservation-not-active', format('Reservation %s of %s was %s on %s.', booking.id, booking.spot,
+            booking.status, parking_private.local_time(booking.ended_at, booking.time_zone)));
+    end if;
+end
+$$;
+
+comment on function parking_private.require_active(parking.bookings) is 'Refuse what has been cancelled or completed: reservation-not-active.';
+
+
+create function parking_private.replay(
+    person     parking.people,
+    request_id text,
+    spot       bigint,
+    starts     timestamptz,
+    ends       timestamptz
+)
+    returns parking.booking_result
+    language plpgsql
+    volatile
+as $$
+declare
+    c_requests constant integer := 727566;  -- one at a time of those that one person gives one name
+    v_former   record;
+    v_booking  parking.bookings;
+begin
+    if length(request_id) not between 1 and 200 then
+        perform parking_private.refuse('not-a-request-id', format('A request''s name has 1 to 200 characters, not %s.', length(request_id)));
+    end if;
+    perform pg_advisory_xact_lock(c_requests, hashtext(format('%s %s', person.id, request_id)));
+    select r.id, r.spot_id, r.requested into v_former
+    from parking.reservations r
+    where r.tenant_id = person.tenant_id and r.person_id = person.id and r.request_id = replay.request_id;
+    if not found then
+        return null;
+    elsif (v_former.spot_id, lower(v_former.requested), upper(v_former.requested)) is distinct from (replay.spot, replay.starts, replay.ends) then
+        perform parking_private.refuse('request-id-reused', format('Reservation %s was made by another request of this name.', v_former.id));
+    end if;
+    v_booking := parking_private.require_booking(person, v_former.id);
+    return (v_booking.tenant_id, v_booking.id, v_booking.lot_id, v_booking.spot_id, v_booking.spot, v_booking.driver, v_booking.starts,
+        v_booking.ends, v_booking.status, v_booking.booked_at, v_booking.ended_at, v_booking.time_zone, true);
+end
+$$;
+
+comment on function parking_private.replay(parking.people, text, bigint, timestamptz, timestamptz) is
+    'The reservation that this person''s same request of this name has made; null: it has made none. Who asks meanwhile waits. Problems: not-a-request-id, request-id-reused.';
+
+
+create function parking.book(
+    actor      bigint,
+    spot       bigint,
+    starts     timestamptz,
+    ends       timestamptz,
+    request_id text default null
+)
+    returns parking.booking_result
     language plpgsql
     volatile
     security definer
@@ -98,10 +233,7 @@ declare
     v_person  parking.people := parking_private.require_actor(actor, 'write:reservation');
     v_place   record;
     v_now     timestamptz;
-    v_next    timestamptz;
-    v_first   timestamptz;
-    v_overdue bigint[];
-    v_booking parking.bookings;
+    v_booking parking.booking_result;
 begin
     -- Whose account is being closed waits here and then is refused. The foreign key would wait too, and not look again.
     perform from parking.people p
@@ -109,6 +241,12 @@ begin
     for key share;
     if not found then
         perform parking_private.refuse('unknown-actor', 'This account has just been closed.');
+    end if;
+    if request_id is not null then
+        v_booking := parking_private.replay(v_person, request_id, spot, starts, ends);
+        if v_booking.replayed then
+            return v_booking;
+        end if;
     end if;
 
     select s.lot_id, s.id, s.name, l.time_zone,
@@ -130,47 +268,16 @@ begin
     v_now := parking.clock();
     perform parking_private.judge_period(starts, ends, v_now, v_place.longest, v_place.horizon, v_place.time_zone);
     perform parking_private.require_open(v_person.tenant_id, v_place.lot_id, starts, ends);
+    perform parking_private.require_room(v_person.tenant_id, v_place.lot_id, v_place.id, v_place.name, starts, ends, v_now,
+        v_place.time_zone);
+    -- Not before it is clear that the booking will stand: a refusal would take the release back, but not its LOG entry.
+    perform parking_private.release_overdue(v_person.tenant_id, v_place.id, v_now);
 
-    if parking_private.blocked(v_person.tenant_id, v_place.lot_id, v_place.id, starts, ends, v_now) then
-        perform parking_private.refuse('spot-in-maintenance', format('%s is in maintenance on %s.',
-            v_place.name, parking_private.local_period(starts, ends, v_place.time_zone)));
-    end if;
-    -- The next one to end after the start; see the index.
-    select r.starts into v_next
-    from parking.reservations r
-    where r.tenant_id = v_person.tenant_id
-      and r.spot_id = book.spot
-      and r.status = 'active'
-      and r.ends > greatest(v_now, book.starts)
-    order by r.ends
-    limit 1;
-    if v_next < book.ends then
-        perform parking_private.refuse('spot-taken', format('%s is already taken on %s.',
-            v_place.name, parking_private.local_period(starts, ends, v_place.time_zone)));
-    end if;
-
-    -- A stale checker that is late must not cost anybody the spot. Not before it is clear that the booking will stand:
-    -- a refusal would take the release back, but not its LOG entry.
-    select r.ends into v_first
-    from parking.reservations r
-    where r.tenant_id = v_person.tenant_id and r.spot_id = book.spot and r.status = 'active'
-    order by r.ends
-    limit 1;
-    if v_first <= v_now then
-        v_overdue := array(
-            select r.id
-            from parking.reservations r
-            where r.tenant_id = v_person.tenant_id and r.spot_id = book.spot and r.status = 'active' and r.ends <= v_now
-            order by r.ends
-            for update
-        );
-        perform parking_private.release(v_person.tenant_id, v_overdue, v_now);
-    end if;
-
-    insert into parking.reservations as r (tenant_id, lot_id, spot_id, person_id, starts, ends, booked_at)
-    values (v_person.tenant_id, v_place.lot_id, v_place.id, v_person.id, book.starts, book.ends, v_now)
+    insert into parking.reservations as r (tenant_id, lot_id, spot_id, person_id, starts, ends, booked_at, request_id, requested)
+    values (v_person.tenant_id, v_place.lot_id, v_place.id, v_person.id, book.starts, book.ends, v_now, book.request_id,
+        case when book.request_id is not null then tstzrange(book.starts, book.ends) end)
     returning r.tenant_id, r.id, r.lot_id, r.spot_id, v_place.name, v_person.email, r.starts, r.ends, r.status, r.booked_at, r.ended_at,
-        v_place.time_zone
+        v_place.time_zone, false
     into v_booking;
 
     perform parking_private.announce(v_person.tenant_id, 'booked', v_booking.lot_id, v_booking.spot_id, v_booking.id,
@@ -179,15 +286,19 @@ begin
 end
 $$;
 
-comment on function parking.book(bigint, bigint, timestamptz, timestamptz) is
-$$Book a spot for a person from one moment up to, not including, another; returns the booking.
+comment on function parking.book(bigint, bigint, timestamptz, timestamptz, text) is
+$$Book a spot for a person from one moment up to, not including, another; returns the booking, and whether it was there before.
 
 A period that has begun can be booked while its end lies ahead; the lot must be open during the whole of it. Requests
 for one spot wait for one another. Under the spot's lock, bookings of it that are overdue are released first. In a transaction of a stricter isolation level
 than READ COMMITTED an overlap may be refused by the constraint spot_taken itself (23P01).
 
+Who may have to ask again, because an answer can be lost, gives the request a request_id that is new. The same request of the same
+person then books once: asked again, it returns that reservation as it is now, replayed. What was refused has left nothing and
+may be asked for again.
+
 Problems: unknown-actor, not-permitted, unknown-spot, spot-taken, spot-in-maintenance, period-incomplete, period-backwards, period-over, period-too-early,
-period-too-far, period-too-long, lot-closed.
+period-too-far, period-too-long, lot-closed, not-a-request-id, request-id-reused.
 
 Example:
     select spot, driver, ends - starts as period, status
@@ -197,12 +308,26 @@ Example:
      Spot 1 | driver1@parking.com | 04:00:00 | active
     (1 row)
 
+    select spot, replayed
+    from parking.book(parking.find_person('driver1@parking.com'), 2, 'tomorrow 08:00', 'tomorrow 12:00', 'my first one');
+      spot  | replayed
+    --------+----------
+     Spot 2 | f
+    (1 row)
+
+    select spot, replayed
+    from parking.book(parking.find_person('driver1@parking.com'), 2, 'tomorrow 08:00', 'tomorrow 12:00', 'my first one');
+      spot  | replayed
+    --------+----------
+     Spot 2 | t
+    (1 row)
+
     select * from parking.book(parking.find_person('driver2@parking.com'), 1, 'yesterday 08:00', 'yesterday 12:00');
     ERROR:  This period is already over.
     DETAIL:  The period is over
     HINT:  Choose a period whose end lies in the future.$$;
 
-grant execute on function parking.book(bigint, bigint, timestamptz, timestamptz) to parking_service, parking_dba;
+grant execute on function parking.book(bigint, bigint, timestamptz, timestamptz, text) to parking_service, parking_dba;
 
 
 create function parking.complete(
@@ -225,12 +350,8 @@ begin
     for update;
 
     v_now := parking.clock();
-    v_booking := parking.find_reservation(actor, reservation);
-    if v_booking.status <> 'active' then
-        perform parking_private.refuse('reservation-not-active',
-            format('Reservation %s of %s ended on %s.', v_booking.id, v_booking.spot,
-                parking_private.local_time(v_booking.ended_at, v_booking.time_zone)));
-    end if;
+    v_booking := parking_private.require_booking(v_person, reservation);
+    perform parking_private.require_active(v_booking);
 
     update parking.reservations r
     set status = 'completed', ended_at = v_now
@@ -271,28 +392,8 @@ create function parking.find_reservation(
     security definer
     set search_path = pg_catalog, parking, parking_private, pg_temp
 as $$
-declare
-    v_person  parking.people := parking_private.require_actor(actor, 'read:own_data');
-    v_holder  bigint;
-    v_booking parking.bookings;
 begin
-    select r.person_id into v_holder
-    from parking.reservations r
-    where r.tenant_id = v_person.tenant_id and r.id = find_reservation.reservation;
-    if not found then
-        perform parking_private.refuse('unknown-reservation',
-            format('There is no reservation %s.', coalesce(reservation::text, 'without a number')));
-    elsif v_holder <> v_person.id then
-        perform parking_private.refuse('not-your-reservation', format('Reservation %s is another driver''s.', reservation));
-    end if;
-
-    select r.tenant_id, r.id, r.lot_id, r.spot_id, s.name, v_person.email, r.starts, r.ends, r.status, r.booked_at, r.ended_at, l.time_zone
-    into v_booking
-    from parking.reservations r
-    join parking.spots s on s.tenant_id = r.tenant_id and s.id = r.spot_id
-    join parking.lots l on l.tenant_id = r.tenant_id and l.id = r.lot_id
-    where r.tenant_id = v_person.tenant_id and r.id = find_reservation.reservation;
-    return v_booking;
+    return parking_private.require_booking(parking_private.require_actor(actor, 'read:own_data'), reservation);
 end
 $$;
 

@@ -12,58 +12,6 @@ begin;
 
 set local role parking_owner;
 
-create function parking_private.require_booking(
-    person      parking.people,
-    reservation bigint,
-    others      text default null
-)
-    returns parking.bookings
-    language plpgsql
-    volatile
-as $$
-declare
-    v_holder  bigint;
-    v_booking parking.bookings;
-begin
-    select r.person_id, r.tenant_id, r.id, r.lot_id, r.spot_id, s.name, p.email, r.starts, r.ends, r.status, r.booked_at, r.ended_at,
-           l.time_zone
-    into v_holder, v_booking.tenant_id, v_booking.id, v_booking.lot_id, v_booking.spot_id, v_booking.spot, v_booking.driver,
-         v_booking.starts, v_booking.ends, v_booking.status, v_booking.booked_at, v_booking.ended_at, v_booking.time_zone
-    from parking.reservations r
-    join parking.spots s on s.tenant_id = r.tenant_id and s.id = r.spot_id
-    join parking.lots l on l.tenant_id = r.tenant_id and l.id = r.lot_id
-    join parking.people p on p.tenant_id = r.tenant_id and p.id = r.person_id
-    where r.tenant_id = person.tenant_id and r.id = require_booking.reservation;
-    if not found then
-        perform parking_private.refuse('unknown-reservation',
-            format('There is no reservation %s.', coalesce(reservation::text, 'without a number')));
-    elsif v_holder <> person.id and (others is null or not parking_private.has_permission(person, others)) then
-        perform parking_private.refuse('not-your-reservation', format('Reservation %s is another driver''s.', reservation));
-    end if;
-    return v_booking;
-end
-$$;
-
-comment on function parking_private.require_booking(parking.people, bigint, text) is
-    'A reservation of this person''s own, or anybody''s in the tenant for who has the permission that is named; or the problems unknown-reservation, not-your-reservation.';
-
-
-create function parking_private.require_active(booking parking.bookings)
-    returns void
-    language plpgsql
-    stable
-as $$
-begin
-    if booking.status <> 'active' then
-        perform parking_private.refuse('reservation-not-active', format('Reservation %s of %s was %s on %s.', booking.id, booking.spot,
-            booking.status, parking_private.local_time(booking.ended_at, booking.time_zone)));
-    end if;
-end
-$$;
-
-comment on function parking_private.require_active(parking.bookings) is 'Refuse what has been cancelled or completed: reservation-not-active.';
-
-
 create function parking.cancel(
     actor       bigint,
     reservation bigint
@@ -118,44 +66,6 @@ Example:
     (1 row)$$;
 
 grant execute on function parking.cancel(bigint, bigint) to parking_service, parking_dba;
-
-
-create function parking_private.require_room(
-    booking parking.bookings,
-    starts  timestamptz,
-    ends    timestamptz,
-    now     timestamptz
-)
-    returns void
-    language plpgsql
-    volatile
-as $$
-declare
-    v_next timestamptz;
-begin
-    if parking_private.blocked(booking.tenant_id, booking.lot_id, booking.spot_id, starts, ends, now) then
-        perform parking_private.refuse('spot-in-maintenance', format('%s is in maintenance on %s.',
-            booking.spot, parking_private.local_period(starts, ends, booking.time_zone)));
-    end if;
-    -- Of the others on this spot the next one to end after the start, as in book().
-    select r.starts into v_next
-    from parking.reservations r
-    where r.tenant_id = booking.tenant_id
-      and r.spot_id = booking.spot_id
-      and r.status = 'active'
-      and r.ends > greatest(require_room.now, require_room.starts)
-      and r.id <> booking.id
-    order by r.ends
-    limit 1;
-    if v_next < require_room.ends then
-        perform parking_private.refuse('spot-taken', format('%s is already taken on %s.',
-            booking.spot, parking_private.local_period(starts, ends, booking.time_zone)));
-    end if;
-end
-$$;
-
-comment on function parking_private.require_room(parking.bookings, timestamptz, timestamptz, timestamptz) is
-    'Refuse a new period for a booking whose spot is locked: spot-in-maintenance, or another booking''s: spot-taken.';
 
 
 create function parking.reschedule(
@@ -217,7 +127,9 @@ begin
             v_former.spot, parking_private.local_time(v_former.starts, v_former.time_zone)));
     end if;
     perform parking_private.judge_period(v_starts, v_ends, v_now, v_limits.longest, v_limits.horizon, v_former.time_zone);
-    perform parking_private.require_room(v_former, v_starts, v_ends, v_now);
+    perform parking_private.require_open(v_person.tenant_id, v_former.lot_id, v_starts, v_ends);
+    perform parking_private.require_room(v_former.tenant_id, v_former.lot_id, v_former.spot_id, v_former.spot, v_starts, v_ends, v_now,
+        v_former.time_zone, reservation);
     perform parking_private.release_overdue(v_person.tenant_id, v_former.spot_id, v_now);
 
     v_booking := v_former;
@@ -240,7 +152,7 @@ The new period is refused as parking.book() would refuse it, and then the former
 start. Where nothing changes, nothing happens.
 
 Problems: unknown-actor, not-permitted, unknown-reservation, not-your-reservation, reservation-not-active, reservation-begun,
-period-backwards, period-over, period-too-early, period-too-far, period-too-long, spot-in-maintenance, spot-taken.
+period-backwards, period-over, period-too-early, period-too-far, period-too-long, lot-closed, spot-in-maintenance, spot-taken.
 
 Example:
     select r.spot, r.ends - r.starts as lasts

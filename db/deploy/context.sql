@@ -106,6 +106,7 @@ begin atomic
         ('not-a-position',         422, 'Not a position on Earth',             'Give both latitude and longitude, in degrees.'),
         ('not-a-registration',     422, 'Neither open nor closed',             'Say open or closed.'),
         ('not-a-reporter',         422, 'Not a role for reports',              'A superuser makes one: create role … login in role parking_reporting.'),
+        ('not-a-request-id',       422, 'Not the name of a request',           'Give one of 1 to 200 characters, such as a new UUID, or none.'),
         ('not-a-retention',        422, 'Not a retention',                     'Give one month or more, and then detach or drop.'),
         ('not-a-size',             422, 'Not the size of a spot',              'Give centimetres: a length from 100 to 3000, a width from 50 to 1000.'),
         ('not-a-spot-type',        422, 'Not a type of spot',                  'Give regular, handicap, compact or ev.'),
@@ -124,6 +125,7 @@ begin atomic
         ('period-too-early',       422, 'The period starts too far back',      'Start now or later.'),
         ('period-too-far',         422, 'The period lies too far ahead',       'Choose an earlier day.'),
         ('period-too-long',        422, 'The period is too long',              'Book a shorter period.'),
+        ('request-id-reused',      422, 'Another request had this name',       'Give each request a name of its own, such as a new UUID.'),
         ('slots-overlap',          422, 'The time slots overlap',              'Let each slot start when the one before has ended, or later.'),
         ('too-many-attempts',      429, 'Too many attempts',                   'Wait as long as Retry-After says, and try again.');
 end;

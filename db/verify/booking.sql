@@ -7,7 +7,7 @@ declare
     v_now   timestamptz := parking.clock();
     v_eight constant timestamptz := '2030-01-01 08:00+00';
     v_noon  constant timestamptz := '2030-01-01 12:00+00';
-    v_one   parking.bookings;
+    v_one   parking.booking_result;
 begin
     insert into parking.tenants (id, slug, name) overriding system value values (-1, 'verify', 'Verify');
     insert into parking.people (tenant_id, id, email, display_name) overriding system value
@@ -37,7 +37,18 @@ begin
     assert (parking.book(-2, -1, v_now + interval '90 minutes', v_now + interval '3 hours')).status = 'active',
         'a completed reservation holds nothing';
 
-    assert (select array_agg(type order by id) = '{booked,completed,booked}' from parking.events where tenant_id = -1),
+    v_one := parking.book(-1, -1, v_now + interval '4 hours', v_now + interval '5 hours', 'once');
+    assert not v_one.replayed;
+    assert (select b.replayed and b.id = v_one.id
+        from parking.book(-1, -1, v_now + interval '4 hours', v_now + interval '5 hours', 'once') b), 'the same request books once';
+    begin
+        perform parking.book(-1, -1, v_now + interval '6 hours', v_now + interval '7 hours', 'once');
+        assert false, 'another request of the same name must be refused';
+    exception when sqlstate 'PK422' then
+        null;  -- as it should be
+    end;
+
+    assert (select array_agg(type order by id) = '{booked,completed,booked,booked}' from parking.events where tenant_id = -1),
         'every change has its event';
 
     insert into parking.overrides (tenant_id, lot_id, spot_id, id, state, source, reason, set_by, starts, ends) overriding system value
@@ -47,7 +58,7 @@ begin
     assert not parking_private.blocked(-1, -1, -1, v_noon, v_noon + interval '1 hour', v_eight), 'it ends at its end';
     assert not parking_private.blocked(-1, -1, -1, v_eight, v_noon + interval '1 hour', v_noon), 'what is over blocks nothing';
 
-    assert has_function_privilege('parking_service', 'parking.book(bigint, bigint, timestamptz, timestamptz)', 'execute');
+    assert has_function_privilege('parking_service', 'parking.book(bigint, bigint, timestamptz, timestamptz, text)', 'execute');
     assert has_function_privilege('parking_service', 'parking.complete(bigint, bigint)', 'execute');
 end
 $$;

@@ -5,7 +5,7 @@ begin;
 do $$
 declare
     v_now timestamptz := parking.clock();
-    v_one parking.bookings;
+    v_one parking.booking_result;
     v_got parking.spot_condition;
 begin
     insert into parking.tenants (id, slug, name) overriding system value values (-1, 'verify', 'Verify');

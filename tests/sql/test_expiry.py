@@ -42,7 +42,8 @@ async def test_a_lapsed_booking_keeps_nobody_from_its_spot_while_pg_cron_is_stop
 async def test_without_that_release_the_lapsed_booking_would_refuse_it(connect: Connect) -> None:
     """The negative control."""
     superuser, service = await connect("postgres"), await connect()
-    await edit_function(superuser, "parking.book(bigint,bigint,timestamptz,timestamptz)", "r.ends <= v_now", "false")
+    signature = "parking_private.release_overdue(bigint,bigint,timestamptz)"
+    await edit_function(superuser, signature, "v_first <= release_overdue.now", "false")
     eight = hours_ahead(-2)
     await service.fetch(BOOK, DRIVER_1, 1, eight, eight + timedelta(hours=2, minutes=1))
     await shift_clock(superuser, timedelta(minutes=5))

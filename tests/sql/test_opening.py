@@ -82,7 +82,7 @@ async def test_without_the_check_a_closed_lot_is_booked(connect: Connect) -> Non
     superuser, service = await connect("postgres"), await connect()
     await open_during(superuser, DAYS, "2030-05-11 12:00")
     period = moment("2030-05-12 10:00"), moment("2030-05-12 11:00")
-    signature = "parking.book(bigint,bigint,timestamptz,timestamptz)"
+    signature = "parking.book(bigint,bigint,timestamptz,timestamptz,text)"
     await edit_function(superuser, signature, "perform parking_private.require_open(", "perform (")
     await service.fetch(BOOK, DRIVER_1, 1, *period)
 

@@ -11,7 +11,7 @@ from tests.conftest import Connect
 from tests.support import Database
 from tests.support.sql import BOOK, DRIVER_1, DRIVER_2, edit_function, hours_ahead, one_row, refused
 
-BOOK_SIGNATURE = "parking.book(bigint,bigint,timestamptz,timestamptz)"
+BOOK_SIGNATURE = "parking.book(bigint,bigint,timestamptz,timestamptz,text)"
 PASSWORD = "correct horse"
 
 

@@ -21,7 +21,7 @@ from tests.support.sql import (
     waits_for_a_lock,
 )
 
-BOOK_SIGNATURE = "parking.book(bigint,bigint,timestamptz,timestamptz)"
+BOOK_SIGNATURE = "parking.book(bigint,bigint,timestamptz,timestamptz,text)"
 OVERLAPS = """
     select count(*) from parking.reservations a join parking.reservations b
     on a.tenant_id = b.tenant_id and a.spot_id = b.spot_id and a.id < b.id and a.during && b.during

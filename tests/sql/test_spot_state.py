@@ -23,7 +23,7 @@ from tests.support.sql import (
 )
 
 SET = "select * from parking.set_spot_state($1, $2, $3, $4, $5)"
-BOOK_SIGNATURE = "parking.book(bigint,bigint,timestamptz,timestamptz)"
+BOOK_SIGNATURE = "parking.book(bigint,bigint,timestamptz,timestamptz,text)"
 SET_SIGNATURE = "parking.set_spot_state(bigint,bigint,text,text,timestamptz)"
 STATE = "select * from parking.find_spot_state($1, $2)"
 
