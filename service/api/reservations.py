@@ -4,35 +4,54 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from typing import Annotated, Any, Literal
+import re
+from typing import Annotated, Any, Final, Literal
 
 import asyncpg
 from asyncpg import Record
 from litestar import Request, Response, get, post, put
 from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency
-from litestar.params import JSONBody, PathParameter
-from msgspec import Meta, Struct
+from litestar.params import HeaderParameter, JSONBody, PathParameter
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from service.auth import Identity, caller, require_bearer
 from service.database import Database
 from service.edge import LARGEST_NUMBER, StrictJson
 from service.openapi import problems
-from service.problems import Alternative, Problem, to_problem
+from service.problems import Alternative, FieldError, Problem, to_problem
 from service.zones import zone_of
 
 log = logging.getLogger(__name__)
+
+KEY: Final = "Idempotency-Key"
+QUOTED: Final = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"')
+BARE: Final = re.compile(r"[!#-~]+")
+LONGEST_REQUEST_ID: Final = 200
+
+IdempotencyKey = Annotated[
+    str | None,
+    HeaderParameter(
+        name=KEY,
+        description="What you call this request, such as a new UUID: a string, whose quotation marks may be left out "
+        "(draft-ietf-httpapi-idempotency-key-header-07). Each request that is meant to book has a name of its own.",
+    ),
+]
 
 Number = Annotated[int, Meta(ge=1, le=LARGEST_NUMBER)]
 Moment = Annotated[dt.datetime, Meta(tz=True, description="RFC 3339; the offset is required.")]
 
 
 class NewReservation(Struct, forbid_unknown_fields=True):
-    """A spot and a period: from `start_time` up to, not including, `end_time`."""
+    """A spot and a period: from `start_time` up to, not including, `end_time`.
+
+    `request_id` is the same as the header Idempotency-Key, for clients that cannot send one.
+    """
 
     spot_id: Number
     start_time: Moment
     end_time: Moment
+    request_id: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
 
 
 class Reservation(Struct):
@@ -57,6 +76,23 @@ class Reservation(Struct):
             end_time=row["ends"].astimezone(zone),
             status=row["status"],
         )
+
+
+def _request_id(request: AuthenticatedRequest, key: str | None, named: str | UnsetType) -> str | None:
+    """What the client calls its request: in the header, in the body, or the same in both."""
+    if key is None:
+        return None if named is UNSET else named
+    quoted = QUOTED.fullmatch(key)
+    name = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else key
+    if not (quoted or BARE.fullmatch(key)) or not 0 < len(name) <= LONGEST_REQUEST_ID:
+        detail = "Expected a string in quotation marks (RFC 9651, 3.3.3), of up to 200 characters"
+    elif len(request.headers.getall(KEY)) > 1:
+        detail = "Given more than once"
+    elif named not in {UNSET, name}:
+        detail = "request_id in the body says otherwise"
+    else:
+        return name
+    raise Problem.of("invalid-request", errors=[FieldError(parameter=KEY, detail=detail)])
 
 
 async def _with_alternatives(
@@ -95,27 +131,33 @@ ReservationId = Annotated[int, PathParameter(ge=1, le=LARGEST_NUMBER, descriptio
     summary="Book a spot",
 )
 async def book_spot(
-    data: JSONBody[NewReservation], request: AuthenticatedRequest, database: NamedDependency[Database]
+    data: JSONBody[NewReservation],
+    request: AuthenticatedRequest,
+    database: NamedDependency[Database],
+    idempotency_key: IdempotencyKey = None,
 ) -> Response[Reservation]:
     """Book a spot for a period. Of all who ask for the same spot and time, exactly one gets it.
 
-    The others get 409 with up to five `alternatives`, the most useful first.
+    The others get 409 with up to five `alternatives`, the most useful first. A request with an Idempotency-Key may be
+    sent again when its answer was lost: it books once, and from the second time on the answer is the same reservation
+    with the header `Idempotency-Replayed: true`. What was refused may be sent again as well.
     """
     wanted = (data.spot_id, data.start_time, data.end_time)
+    request_id = _request_id(request, idempotency_key, data.request_id)
     try:
         row = await database.row(
-            "select b.* from parking.session($1, $2) s, parking.book(s.actor, $3, $4, $5) b",
+            "select b.* from parking.session($1, $2) s, parking.book(s.actor, $3, $4, $5, $6) b",
             *caller(request),
             *wanted,
+            request_id,
             lane=("spot", data.spot_id),
         )
     except asyncpg.PostgresError as refusal:
         raise await _with_alternatives(to_problem(refusal), request, database, wanted) from refusal
-    return Response(
-        Reservation.of(row),
-        status_code=201,
-        headers={"Location": f"{request.url.path.rstrip('/')}/{row['id']}"},
-    )
+    headers = {"Location": f"{request.url.path.rstrip('/')}/{row['id']}"}
+    if row["replayed"]:
+        headers["Idempotency-Replayed"] = "true"
+    return Response(Reservation.of(row), status_code=201, headers=headers)
 
 
 @get(

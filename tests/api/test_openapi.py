@@ -9,7 +9,7 @@ import pytest
 from tests.api.asking import ROOTS, booking, moment
 from tests.support import DRIVER_1, OPERATOR, PASSWORD, Database, sign_in
 
-CODE = "A" * 22
+CODE, RESERVATION = "A" * 22, 1_000_000
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "sign_in": {"json": {"email": DRIVER_1, "password": PASSWORD}},
@@ -51,10 +51,10 @@ FURTHER_EXAMPLES: dict[str, dict[str, Any]] = {
     "set_spot_state": {"path": {"spot": 1}, "json": {"state": "maintenance", "reason": "Paint"}},
     "list_reservations": {},
     "expire_old": {},
-    "reschedule_reservation": {"path": {"reservation": 1}, "json": {"end_time": moment(1, 13).isoformat()}},
-    "issue_pass": {"path": {"reservation": 1}},
+    "reschedule_reservation": {"path": {"reservation": RESERVATION}, "json": {"end_time": moment(1, 13).isoformat()}},
+    "issue_pass": {"path": {"reservation": RESERVATION}},
     "check_pass": {"path": {"code": CODE}},
-    "cancel_reservation": {"path": {"reservation": 1}},
+    "cancel_reservation": {"path": {"reservation": RESERVATION}},
     "check_spot": {"path": {"spot": 2}, "json": {k: v for k, v in booking(2).items() if k != "spot_id"}},
     "free_spots": {
         "path": {"lot": 1},
@@ -190,10 +190,12 @@ async def test_every_further_operation_answers_as_it_is_described(
     client: httpx.AsyncClient, database: Database
 ) -> None:
     database.psql("select parking.assign_role(1, 'platform')")
-    database.psql("select parking.book(1, 1, current_date + interval '34 hours', current_date + interval '36 hours')")
     database.psql(f"""
+        insert into parking.reservations (tenant_id, lot_id, spot_id, id, person_id, starts, ends, booked_at)
+        overriding system value
+        values (1, 1, 1, {RESERVATION}, 1, '{moment(1, 8)}', '{moment(1, 12)}', parking.clock());
         insert into parking.passes (tenant_id, reservation_id, code, issued_at)
-        values (1, 1, '{CODE}', parking.clock())""")
+        values (1, {RESERVATION}, '{CODE}', parking.clock())""")
     document = (await client.get("/openapi.json")).json()
     found = {operation["operationId"]: (path, method, operation) for path, method, operation in operations(document)}
     headers = await sign_in(client)
