@@ -127,9 +127,12 @@ begin
             v_former.spot, parking_private.local_time(v_former.starts, v_former.time_zone)));
     end if;
     perform parking_private.judge_period(v_starts, v_ends, v_now, v_limits.longest, v_limits.horizon, v_former.time_zone);
-    perform parking_private.require_open(v_person.tenant_id, v_former.lot_id, v_starts, v_ends);
-    perform parking_private.require_room(v_former.tenant_id, v_former.lot_id, v_former.spot_id, v_former.spot, v_starts, v_ends, v_now,
-        v_former.time_zone, reservation);
+    -- Less of what one has is granted, whatever has been said about the lot or the spot since.
+    if v_starts < v_former.starts or v_ends > v_former.ends then
+        perform parking_private.require_open(v_person.tenant_id, v_former.lot_id, v_starts, v_ends);
+        perform parking_private.require_room(v_former.tenant_id, v_former.lot_id, v_former.spot_id, v_former.spot, v_starts, v_ends, v_now,
+            v_former.time_zone, reservation);
+    end if;
     perform parking_private.release_overdue(v_person.tenant_id, v_former.spot_id, v_now);
 
     v_booking := v_former;
@@ -148,7 +151,8 @@ $$;
 comment on function parking.reschedule(bigint, bigint, timestamptz, timestamptz) is
 $$Give one's own reservation another period on its spot: longer, shorter or at another time; what is not given stays.
 
-The new period is refused as parking.book() would refuse it, and then the former one stays. A reservation that has begun keeps its
+The new period is refused as parking.book() would refuse it, and then the former one stays. Less of the former period is granted
+even where the spot is in maintenance or the lot closed by now. A reservation that has begun keeps its
 start. Where nothing changes, nothing happens.
 
 Problems: unknown-actor, not-permitted, unknown-reservation, not-your-reservation, reservation-not-active, reservation-begun,

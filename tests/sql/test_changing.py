@@ -195,6 +195,22 @@ async def test_nobody_reschedules_into_a_maintenance(service: asyncpg.Connection
     await service.fetch(RESCHEDULE, DRIVER_1, number, hours_ahead(4), None)
 
 
+async def test_less_is_granted_whatever_has_been_said_since(service: asyncpg.Connection, connect: Connect) -> None:
+    number = await booked(service, hours_ahead(1), hours_ahead(5))
+    await service.fetch(
+        "select * from parking.set_spot_state($1, 1, 'maintenance', 'Paint', $2)", OPERATOR, hours_ahead(9)
+    )
+    superuser = await connect("postgres")
+    # A minute of a day that is not today, nor the day after tomorrow.
+    day = ["Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"][hours_ahead(-72).weekday()]
+    await superuser.execute("select parking.change_lot($1, 1, opening_hours => $2)", OPERATOR, f"{day} 00:00-00:01")
+    starts, ends = hours_ahead(2), hours_ahead(4)
+    shorter = await one_row(service, RESCHEDULE, DRIVER_1, number, starts, ends)
+    assert (shorter["starts"], shorter["ends"]) == (starts, ends)
+    with refused("lot-closed", 422):
+        await service.fetch(RESCHEDULE, DRIVER_1, number, None, hours_ahead(5))
+
+
 async def test_only_its_driver_reschedules(service: asyncpg.Connection) -> None:
     number = await booked(service, hours_ahead(1), hours_ahead(2))
     for actor in (DRIVER_2, OPERATOR):
