@@ -193,7 +193,7 @@ async def test_every_further_operation_answers_as_it_is_described(
     database.psql(f"""
         insert into parking.reservations (tenant_id, lot_id, spot_id, id, person_id, starts, ends, booked_at)
         overriding system value
-        values (1, 1, 1, {RESERVATION}, 1, '{moment(1, 8)}', '{moment(1, 12)}', parking.clock()),
+        values (1, 1, 3, {RESERVATION}, 1, '{moment(1, 8)}', '{moment(1, 12)}', parking.clock()),
                (1, 1, 2, {RESERVATION + 1}, 1, '{moment(-2, 8)}', '{moment(-2, 12)}', parking.clock());
         insert into parking.passes (tenant_id, reservation_id, code, issued_at)
         values (1, {RESERVATION}, '{CODE}', parking.clock())""")
