@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Hashable, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, Literal
 
@@ -42,8 +42,10 @@ LONGEST_QUEUE_SECONDS: Final = 6.0
 # cannot take the drivers' connections, nor the feed's: figures and whole lots, and the boards that the feed reads.
 PUBLIC_POOL_SIZE: Final = 3
 BOARDS_POOL_SIZE: Final = 2
+# Whoever asks whether the service is well gets an answer however many drivers wait.
+OPERATIONS_POOL_SIZE: Final = 1
 
-PoolName = Literal["main", "sign_in", "public", "boards"]
+PoolName = Literal["main", "sign_in", "public", "boards", "operations"]
 
 
 class Database:
@@ -61,6 +63,7 @@ class Database:
             "sign_in": SIGN_IN_POOL_SIZE,
             "public": PUBLIC_POOL_SIZE,
             "boards": BOARDS_POOL_SIZE,
+            "operations": OPERATIONS_POOL_SIZE,
         }
         for name, size in sizes.items():
             self._pools[name] = await asyncpg.create_pool(
@@ -80,6 +83,14 @@ class Database:
                     await pool.close()
             except TimeoutError:
                 pool.terminate()
+
+    def connections(self) -> Iterator[tuple[PoolName, str, int]]:
+        """How many connections each pool has, by state: idle or busy; and how many more it may make: unopened."""
+        for name, pool in self._pools.items():
+            size, idle = pool.get_size(), pool.get_idle_size()
+            yield name, "idle", idle
+            yield name, "busy", size - idle
+            yield name, "unopened", pool.get_max_size() - size
 
     async def connect(self, *_: object, **options: Any) -> asyncpg.Connection[Record]:  # noqa: ANN401 (asyncpg's own options)
         """A connection of the caller's own, in no pool; the problem database-unavailable when there is none."""
