@@ -24,6 +24,7 @@ from service.pages import rendering
 from service.problems import answer_problem
 from service.sessions import OpenSessions
 from service.settings import Settings
+from service.telemetry import telemetry_to
 
 LARGEST_BODY = 64 * 1024
 
@@ -37,6 +38,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     open_sessions = OpenSessions(database)
     well_being = Health(database, feed)
     metrics = Metrics(database, feed)
+    telemetry = telemetry_to(settings.otlp_endpoint)
     proxies = [ip_network(text) for text in settings.trusted_proxies]
     parts = {
         "settings": settings,
@@ -64,7 +66,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         dependencies={name: _provide(part) for name, part in parts.items()},
         state=State({"settings": settings, "tokens": tokens, "feed": feed, "health": well_being, "proxies": proxies}),
         on_startup=[database.open, feed.start, open_sessions.start],
-        on_shutdown=[open_sessions.stop, feed.stop, database.close],
+        on_shutdown=[open_sessions.stop, feed.stop, database.close, telemetry.stop],
         exception_handlers={Exception: answer_problem},
         after_exception=[log_socket_failure],
         before_send=[add_security_headers, set_cookies],
@@ -75,7 +77,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         # The exception handlers log; this would say everything twice.
         logging_config=None,
     )
-    app.asgi_handler = observe(finish_reading(answer_head(note_route(app.asgi_handler))), metrics)
+    app.asgi_handler = observe(finish_reading(answer_head(note_route(app.asgi_handler))), metrics, telemetry)
     return app
 
 

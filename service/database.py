@@ -18,6 +18,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from service.problems import Problem
 from service.settings import Settings
+from service.telemetry import span_of_statement
 
 log = logging.getLogger(__name__)
 
@@ -121,6 +122,10 @@ class Database:
         Problems: spot-busy when the lane does not move (try-again for a sign-in), try-again when the pool is exhausted,
         database-unavailable, timed-out; whatever the statement raises comes through as it is.
         """
+        with span_of_statement(sql, pool):
+            return await self._rows(sql, *args, lane=lane, pool=pool)
+
+    async def _rows(self, sql: str, *args: object, lane: Hashable, pool: PoolName) -> list[Record]:
         async with self._turn(lane, pool), self._connection(pool) as connection:
             try:
                 return await _fetch(connection, sql, *args)

@@ -62,6 +62,8 @@ def configure(log_format: LogFormat = "text", level: LogLevel = "info") -> None:
 
     Of other people's libraries only what is wrong: more of it, and one logs the headers of every handshake.
     """
+    # Nothing that we log says in which thread or process; finding it out takes half as long as all the rest.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter(TEXT))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)

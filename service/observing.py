@@ -15,6 +15,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPResponseStartEvent, Message, Receive, Scope, Send
 
 from service.metrics import Metrics
+from service.telemetry import RequestSpan, Telemetry
 from service.tracing import RequestContext, begin_request
 
 log = logging.getLogger("service.requests")
@@ -37,7 +38,7 @@ def note_route(app: ASGIApp) -> ASGIApp:
     return note
 
 
-def observe(app: ASGIApp, metrics: Metrics) -> ASGIApp:
+def observe(app: ASGIApp, metrics: Metrics, telemetry: Telemetry) -> ASGIApp:
     """Measure and log each request, under an id that is also answered; a socket when it ends."""
 
     async def observed(scope: Scope, receive: Receive, send: Send) -> None:
@@ -50,11 +51,12 @@ def observe(app: ASGIApp, metrics: Metrics) -> ASGIApp:
                 message["headers"] = [*message["headers"], (b"x-request-id", context.request_id.encode("ascii"))]
             await send(message)
 
-        started = perf_counter()
-        try:
-            await app(scope, receive, send_noting)
-        finally:
-            _record(scope, context, ending.status, perf_counter() - started, metrics)
+        with telemetry.span_of(context) as span:
+            started = perf_counter()
+            try:
+                await app(scope, receive, send_noting)
+            finally:
+                _record(scope, context, ending.status, perf_counter() - started, metrics, span)
 
     return observed
 
@@ -77,7 +79,9 @@ class Ending:
             self.status = message["code"] if opened else HTTPStatus.FORBIDDEN
 
 
-def _record(scope: Scope, context: RequestContext, status: int, seconds: float, metrics: Metrics) -> None:
+def _record(  # noqa: PLR0917 (its caller is one, and here)
+    scope: Scope, context: RequestContext, status: int, seconds: float, metrics: Metrics, span: RequestSpan | None
+) -> None:
     route = scope["state"].get("route") or UNROUTED
     method = "WS"
     level = logging.DEBUG if route in QUIET_ROUTES else logging.INFO
@@ -88,6 +92,8 @@ def _record(scope: Scope, context: RequestContext, status: int, seconds: float, 
             level = logging.WARNING
     if context.problem is not None:
         metrics.count_error(context.problem)
+    if span is not None:
+        span.end(method, route, int(status), context.problem, failed=level == logging.WARNING)
     if log.isEnabledFor(level):
         told = {"method": method, "route": route, "status": int(status), "duration_ms": round(seconds * 1000, 2)}
         if context.problem is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -54,6 +55,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     log_format: LogFormat = "json"
     log_level: LogLevel = "info"
     stop_delay: int = 0
+    otlp_endpoint: str | None = None
 
     def __repr__(self) -> str:
         return f"Settings(tenant={self.tenant!r}, lot={self.lot}, host={self.host!r}, port={self.port})"
@@ -84,6 +86,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         read.optional("LOG_FORMAT", _one_of(get_args(LogFormat)))
         read.optional("LOG_LEVEL", _one_of(get_args(LogLevel)))
         read.optional("STOP_DELAY", _whole_number(0, 600))
+        read.optional("OTLP_ENDPOINT", _collector)
         read.nothing_else()
         if read.faults:
             raise SettingsError(read.faults)
@@ -187,6 +190,15 @@ def _one_of(words: tuple[str, ...]) -> Callable[[str], str]:
         return text.lower()
 
     return parse
+
+
+def _collector(text: str) -> str:
+    url = urlsplit(text)
+    if url.scheme not in ("http", "https") or not url.hostname or url.password is not None:
+        raise ValueError("must look like http://collector:4318/v1/traces")
+    if find_spec("opentelemetry") is None or find_spec("opentelemetry.exporter.otlp.proto.http") is None:
+        raise ValueError("needs the packages of the extra telemetry, which are not installed")
+    return text
 
 
 def _truth(text: str) -> bool:

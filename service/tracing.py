@@ -16,17 +16,22 @@ from msgspec import Struct
 
 # What may stand in a log and in a header without any quoting.
 REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
-TRACEPARENT: Final = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
+TRACEPARENT: Final = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 NO_TRACE: Final = b"0" * 32
 NO_SPAN: Final = b"0" * 16
 
 
 class RequestContext(Struct):
-    """One request, or one socket; `problem` is the slug of what it was refused with."""
+    """One request, or one socket; `problem` is the slug of what it was refused with.
+
+    `parent_id` is the caller's span, None where the trace begins here; `flags` say whether the caller wants it kept.
+    """
 
     request_id: str
     trace_id: str
     span_id: str
+    parent_id: str | None = None
+    flags: int = 1
     problem: str | None = None
 
 
@@ -47,10 +52,10 @@ def begin_request(headers: Iterable[tuple[bytes, bytes]]) -> RequestContext:
     # Asked for once, since each time costs a call of the operating system.
     fresh = secrets.token_hex(40)
     context = RequestContext(
-        request_id=_request_id(given[b"x-request-id"]) or fresh[:32],
-        trace_id=_trace_id(given[b"traceparent"]) or fresh[32:64],
-        span_id=fresh[64:],
+        request_id=_request_id(given[b"x-request-id"]) or fresh[:32], trace_id=fresh[32:64], span_id=fresh[64:]
     )
+    if (caller := _caller(given[b"traceparent"])) is not None:
+        context.trace_id, context.parent_id, context.flags = caller
     _current.set(context)
     return context
 
@@ -68,10 +73,10 @@ def _request_id(given: list[bytes]) -> str | None:
     return None
 
 
-def _trace_id(given: list[bytes]) -> str | None:
-    """The caller's trace (W3C Trace Context, 3.2), if there is one that is valid."""
+def _caller(given: list[bytes]) -> tuple[str, str, int] | None:
+    """The caller's trace, span and flags (W3C Trace Context, 3.2), if they are valid."""
     if len(given) == 1 and (parts := TRACEPARENT.fullmatch(given[0])):
-        version, trace, span, beyond = parts.groups()
+        version, trace, span, flags, beyond = parts.groups()
         if version != b"ff" and trace != NO_TRACE and span != NO_SPAN and not (version == b"00" and beyond):
-            return bytes(trace).decode("ascii")
+            return bytes(trace).decode("ascii"), bytes(span).decode("ascii"), int(flags, 16)
     return None

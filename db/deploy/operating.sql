@@ -1,9 +1,7 @@
 -- Deploy parking:operating to pg
 -- requires: tallies
--- requires: membership
 -- requires: sessions
 -- requires: reservations
--- requires: retention
 --
 -- What those who run the installation ask it: is it in order, and how much is going on. Both look across all tenants,
 -- name nobody, and cost so little that a program may ask every few seconds.
