@@ -130,7 +130,7 @@ def _families(rows: Rows) -> Iterator[Metric]:
     """The figures of parking.figures() as Prometheus has them."""
     reservations = CounterMetricFamily(
         "reservations",
-        "Reservations that were booked, completed, released and so on, ever, in all tenants",
+        "Reservations that were booked, rescheduled, cancelled, completed or released, ever",
         labels=("type",),
     )
     spots = GaugeMetricFamily("spots", "Spots that can be booked, of the hundred largest tenants", labels=("tenant",))

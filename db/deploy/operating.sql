@@ -1,7 +1,7 @@
 -- Deploy parking:operating to pg
 -- requires: tallies
--- requires: sessions
 -- requires: reservations
+-- requires: sessions
 --
 -- What those who run the installation ask it: is it in order, and how much is going on. Both look across all tenants,
 -- name nobody, and cost so little that a program may ask every few seconds.
@@ -248,7 +248,7 @@ $$;
 comment on function parking.figures() is
 $$How much is going on in all tenants together, for those who watch: what a program may read every few seconds.
 
-reservations_total: how often reservations were booked, completed, released and so on, ever; it outlives restarts and the
+reservations_total: how often reservations were booked, rescheduled, cancelled, completed or released, ever; it outlives restarts and the
 retention of the record, and a restored backup takes it back to where that was. spots and occupancy_rate (0 to 1, of
 now): by tenant, of the hundred largest. active_sessions: who could go on without signing in. The service tells the same
 to Prometheus, under /metrics.
@@ -262,12 +262,14 @@ Example:
     (1 row)
 
     select figure, label, value from parking.figures() where figure = 'reservations_total';
-           figure       |   label   | value
-    --------------------+-----------+-------
-     reservations_total | booked    |     1
-     reservations_total | completed |     0
-     reservations_total | released  |     0
-    (3 rows)$$;
+           figure       |    label    | value
+    --------------------+-------------+-------
+     reservations_total | booked      |     1
+     reservations_total | cancelled   |     0
+     reservations_total | completed   |     0
+     reservations_total | released    |     0
+     reservations_total | rescheduled |     0
+    (5 rows)$$;
 
 grant execute on function parking.figures() to parking_service, parking_dba;
 

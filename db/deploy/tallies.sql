@@ -25,7 +25,8 @@ create table parking_private.tally_mark (
 comment on table parking_private.tally_mark is 'Up to where the record is counted: what is visible in this snapshot of this epoch, and all before that epoch.';
 
 -- A counter that begins at nothing shows its first step.
-insert into parking_private.tallies (type, total) values ('booked', 0), ('completed', 0), ('released', 0);
+insert into parking_private.tallies (type, total) values
+    ('booked', 0), ('rescheduled', 0), ('cancelled', 0), ('completed', 0), ('released', 0);
 
 insert into parking_private.tally_mark (epoch, counted) select l.epoch, '3:3:' from parking_private.event_log l;
 
