@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import gc
 import logging
 import os
@@ -16,6 +17,7 @@ from typing import Any, Final, Literal
 import uvicorn
 import uvloop
 
+from service import logs
 from service.app import create_app
 from service.settings import Settings, SettingsError
 
@@ -35,12 +37,12 @@ USAGE_ERROR: Final = 2
 
 def main() -> int:
     """Run the service; the exit status."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         settings = Settings.from_environ(os.environ)
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return USAGE_ERROR
+    logs.configure(settings.log_format, settings.log_level)
     try:
         listener = listen(settings.host, settings.port)
     except OSError as error:
@@ -102,7 +104,10 @@ def server_of(app: Any, *, lifespan: Literal["on", "off"]) -> Server:  # noqa: A
 
 
 async def serve(settings: Settings, listener: socket.socket) -> int:
-    """Serve until a signal comes, then stop within GRACE_SECONDS, open sockets or not; the exit status."""
+    """Serve until a signal comes, and for the configured delay; then stop within GRACE_SECONDS, open sockets or not.
+
+    The exit status. A second signal ends the delay.
+    """
     app = create_app(settings)
     # A full collection looks at everything that a thousand sockets hold, and for those 100 ms nothing is sent. What is
     # here by now stays; and collections are so seldom that little of what a broadcast makes lives to grow old.
@@ -111,13 +116,22 @@ async def serve(settings: Settings, listener: socket.socket) -> int:
     gc.set_threshold(10_000, 20, 100)
     server = server_of(app, lifespan="on")
     stopped = False
+    loop = asyncio.get_running_loop()
 
-    def stop() -> None:
+    def stop(delay: int) -> None:
         nonlocal stopped
-        stopped = server.should_exit = True
+        if stopped or not delay:
+            server.should_exit = True
+        else:
+            log.info("Stopping in %d s", delay)
+            loop.call_later(delay, functools.partial(setattr, server, "should_exit", True))
+        stopped = True
+        # From here on /readyz says 503: whoever balances the load is to find out before nobody listens any more.
+        app.state.health.stop()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop)
+    loop.add_signal_handler(signal.SIGTERM, stop, settings.stop_delay)
+    # Somebody at a terminal, who waits.
+    loop.add_signal_handler(signal.SIGINT, stop, 0)
     log.info("Serving http://%s:%s", settings.host, settings.port)
     await server.serve(sockets=[listener])
     log.info("Stopped")

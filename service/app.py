@@ -12,15 +12,19 @@ from litestar.config.csrf import CSRFConfig
 from litestar.datastructures import State
 from litestar.di import Provide
 
-from service import api, asyncapi, openapi, pages, sockets
+from service import api, asyncapi, health, openapi, pages, sockets
 from service.auth import Tokens, set_cookies
 from service.database import Database
 from service.edge import add_security_headers, answer_head, finish_reading, log_socket_failure
 from service.feed import Feed
+from service.health import Health
+from service.metrics import Metrics, show_metrics
+from service.observing import note_route, observe
 from service.pages import rendering
 from service.problems import answer_problem
 from service.sessions import OpenSessions
 from service.settings import Settings
+from service.telemetry import telemetry_to
 
 LARGEST_BODY = 64 * 1024
 
@@ -32,6 +36,9 @@ def create_app(settings: Settings | None = None) -> Litestar:
     tokens = Tokens(settings.jwt_secret, settings.token_seconds, settings.jwt_retired_secrets)
     feed = Feed(database)
     open_sessions = OpenSessions(database)
+    well_being = Health(database, feed)
+    metrics = Metrics(database, feed)
+    telemetry = telemetry_to(settings.otlp_endpoint)
     proxies = [ip_network(text) for text in settings.trusted_proxies]
     parts = {
         "settings": settings,
@@ -39,12 +46,16 @@ def create_app(settings: Settings | None = None) -> Litestar:
         "tokens": tokens,
         "feed": feed,
         "open_sessions": open_sessions,
+        "health": well_being,
+        "metrics": metrics,
     }
     app = Litestar(
         route_handlers=[
             api.router("/"),
             api.router("/api", *api.FURTHER_HANDLERS),
             api.auth_router("/api/auth"),
+            health.router,
+            show_metrics,
             openapi.openapi_document,
             asyncapi.asyncapi_document,
             pages.router,
@@ -53,9 +64,9 @@ def create_app(settings: Settings | None = None) -> Litestar:
             sockets.board_socket,
         ],
         dependencies={name: _provide(part) for name, part in parts.items()},
-        state=State({"settings": settings, "tokens": tokens, "feed": feed, "proxies": proxies}),
+        state=State({"settings": settings, "tokens": tokens, "feed": feed, "health": well_being, "proxies": proxies}),
         on_startup=[database.open, feed.start, open_sessions.start],
-        on_shutdown=[open_sessions.stop, feed.stop, database.close],
+        on_shutdown=[open_sessions.stop, feed.stop, database.close, telemetry.stop],
         exception_handlers={Exception: answer_problem},
         after_exception=[log_socket_failure],
         before_send=[add_security_headers, set_cookies],
@@ -66,7 +77,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         # The exception handlers log; this would say everything twice.
         logging_config=None,
     )
-    app.asgi_handler = finish_reading(answer_head(app.asgi_handler))
+    app.asgi_handler = observe(finish_reading(answer_head(note_route(app.asgi_handler))), metrics, telemetry)
     return app
 
 

@@ -13,7 +13,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from http import HTTPMethod
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -25,6 +25,7 @@ from litestar.handlers.base import BaseRouteHandler
 from litestar.types import Message, Scope
 from msgspec import Struct
 
+from service.forwarding import FORWARDING_HEADERS, Address, hops, parse_address
 from service.problems import Problem
 from service.settings import Settings
 
@@ -38,7 +39,6 @@ REFRESH_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{43}\Z")
 SAFE_METHODS: Final = {HTTPMethod.GET, HTTPMethod.HEAD, HTTPMethod.OPTIONS}
 
 Connection = ASGIConnection[Any, Any, Any, Any]
-Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 
@@ -219,19 +219,29 @@ async def set_cookies(message: Message, scope: Scope) -> None:
 
 
 def address_of(connection: Connection) -> Address | None:
-    """The client's address: what the connection says, or what the last of our own proxies saw (X-Forwarded-For).
+    """The client's address: what the connection says, or what the last of our own proxies saw.
 
-    Only what a trusted proxy has added counts, and anybody may write to the left of it.
+    Only what a trusted proxy has added counts, in the header that ours write (PARKING_PROXY_HEADER), and anybody may
+    write to the left of it.
     """
     proxies: list[Network] = connection.app.state.proxies
-    address = _address(connection.client.host if connection.client else "")
-    seen = ",".join(connection.headers.getall("x-forwarded-for", [])).split(",")
+    address = _peer(connection)
+    if not proxies:
+        return address
+    settings: Settings = connection.app.state.settings
+    seen = hops(settings.proxy_header, connection.headers.getall(settings.proxy_header, []))
     while address is not None and seen and any(address in proxy for proxy in proxies):
-        before = _address(seen.pop().strip())
+        before = seen.pop()
         if before is None:
             break
         address = before
     return address
+
+
+def speaks_for_others(connection: Connection) -> bool:
+    """Whether a proxy that we do not know, or did not understand, has sent this: its address says nothing."""
+    forwarded = any(header in connection.headers for header in FORWARDING_HEADERS)
+    return forwarded and address_of(connection) == _peer(connection)
 
 
 def network_of(connection: Connection) -> tuple[str, Network | None]:
@@ -243,15 +253,9 @@ def network_of(connection: Connection) -> tuple[str, Network | None]:
     return "network", None if address is None else IPv4Network(address)
 
 
-def _address(text: str) -> Address | None:
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return None
-    if isinstance(address, IPv6Address):
-        # Without its zone, which names an interface of ours.
-        return address.ipv4_mapped or IPv6Address(int(address))
-    return address
+def _peer(connection: Connection) -> Address | None:
+    """Who is at the other end of the connection; None at a Unix socket."""
+    return parse_address(connection.client.host if connection.client else "")
 
 
 def _key_id(secret: str) -> str:

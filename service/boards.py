@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import datetime as dt
 import logging
 import random
@@ -164,7 +165,10 @@ class Boards:
                 log.warning("%d different boards are open; no more can be opened", MOST_BOARDS)
                 raise Problem.of("try-again")
             board = self._open[lot.id, day] = Board(lot, day)
-            board.keeper = asyncio.create_task(self._keep(board), name=f"board of lot {lot.id} on {day}")
+            # It outlives whoever opens the board first, so it says nothing in that request's name.
+            board.keeper = asyncio.create_task(
+                self._keep(board), name=f"board of lot {lot.id} on {day}", context=contextvars.Context()
+            )
         viewer = board.join(person)
         try:
             yield viewer.outbox

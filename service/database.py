@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Hashable, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, Literal
 
@@ -18,6 +18,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from service.problems import Problem
 from service.settings import Settings
+from service.telemetry import span_of_statement
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +43,10 @@ LONGEST_QUEUE_SECONDS: Final = 6.0
 # cannot take the drivers' connections, nor the feed's: figures and whole lots, and the boards that the feed reads.
 PUBLIC_POOL_SIZE: Final = 3
 BOARDS_POOL_SIZE: Final = 2
+# Whoever asks whether the service is well gets an answer however many drivers wait.
+OPERATIONS_POOL_SIZE: Final = 1
 
-PoolName = Literal["main", "sign_in", "public", "boards"]
+PoolName = Literal["main", "sign_in", "public", "boards", "operations"]
 
 
 class Database:
@@ -61,6 +64,7 @@ class Database:
             "sign_in": SIGN_IN_POOL_SIZE,
             "public": PUBLIC_POOL_SIZE,
             "boards": BOARDS_POOL_SIZE,
+            "operations": OPERATIONS_POOL_SIZE,
         }
         for name, size in sizes.items():
             self._pools[name] = await asyncpg.create_pool(
@@ -80,6 +84,14 @@ class Database:
                     await pool.close()
             except TimeoutError:
                 pool.terminate()
+
+    def connections(self) -> Iterator[tuple[PoolName, str, int]]:
+        """How many connections each pool has, by state: idle or busy; and how many more it may make: unopened."""
+        for name, pool in self._pools.items():
+            size, idle = pool.get_size(), pool.get_idle_size()
+            yield name, "idle", idle
+            yield name, "busy", size - idle
+            yield name, "unopened", pool.get_max_size() - size
 
     async def connect(self, *_: object, **options: Any) -> asyncpg.Connection[Record]:  # noqa: ANN401 (asyncpg's own options)
         """A connection of the caller's own, in no pool; the problem database-unavailable when there is none."""
@@ -110,6 +122,10 @@ class Database:
         Problems: spot-busy when the lane does not move (try-again for a sign-in), try-again when the pool is exhausted,
         database-unavailable, timed-out; whatever the statement raises comes through as it is.
         """
+        with span_of_statement(sql, pool):
+            return await self._rows(sql, *args, lane=lane, pool=pool)
+
+    async def _rows(self, sql: str, *args: object, lane: Hashable, pool: PoolName) -> list[Record]:
         async with self._turn(lane, pool), self._connection(pool) as connection:
             try:
                 return await _fetch(connection, sql, *args)

@@ -16,6 +16,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import logging
+import math
 from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Final, Literal
 
@@ -151,6 +152,17 @@ class Feed:
         self._waiting: list[asyncio.Future[None]] = []
         self._followers: dict[int, set[Outbox]] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self._read_at = -math.inf
+
+    @property
+    def lag(self) -> float:
+        """How old what the sockets know can be, in seconds: the time since the record was last read; at first inf."""
+        return asyncio.get_running_loop().time() - self._read_at
+
+    @property
+    def followers(self) -> int:
+        """How many sockets follow the events."""
+        return sum(map(len, self._followers.values()))
 
     async def start(self) -> None:
         """Begin to listen; it does not wait for the database."""
@@ -322,6 +334,7 @@ class Feed:
         changed, self._changed = self._changed, set()
         self.boards.spoil_lots(changed)
         self._tell_changed(changed)
+        self._read_at = asyncio.get_running_loop().time()
         for done in waiting:
             if not done.done():
                 done.set_result(None)

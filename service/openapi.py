@@ -59,6 +59,7 @@ config = OpenAPIConfig(
         Tag("people", "The people of a tenant and their roles, for its administrators."),
         Tag("tenants", "Found and list tenants, for platform administrators."),
         Tag("audit", "Who did what, for administrators."),
+        Tag("operations", "Whether the service is well, for whoever runs it. Public."),
     ],
     operation_id_creator=operation_id,
     use_handler_docstrings=True,

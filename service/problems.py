@@ -19,6 +19,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from msgspec import UNSET, Struct, UnsetType
 
+from service.tracing import note_problem
 from service.zones import zone_of
 
 log = logging.getLogger(__name__)
@@ -127,6 +128,12 @@ TRANSPORT: Final[Mapping[str, Kind]] = {
         "Something went wrong here",
         "The request failed through no fault of yours.",
         "Try again later; if it stays so, tell whoever runs this service.",
+    ),
+    "not-ready": Kind(
+        503,
+        "Not ready",
+        "This instance should get no requests at the moment.",
+        "Send them to another instance; checks says what is the matter with this one.",
     ),
     "spot-busy": Kind(
         503,
@@ -291,6 +298,12 @@ class Problem(Exception):
 
 def to_problem(exc: Exception) -> Problem:
     """What an exception means to the client. The unexpected is logged with its traceback and told as internal-error."""
+    problem = _problem_of(exc)
+    note_problem(problem.slug)
+    return problem
+
+
+def _problem_of(exc: Exception) -> Problem:
     match exc:
         case Problem():
             return exc
@@ -329,6 +342,7 @@ def expect(row: Record, wanted: str) -> None:
     how many seconds it may be tried again is in the column retry_after.
     """
     if row["outcome"] != wanted:
+        note_problem(row["outcome"])
         seconds = row["retry_after"]
         raise Problem.of(row["outcome"], headers={} if seconds is None else {"Retry-After": str(seconds)})
 

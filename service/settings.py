@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from service.forwarding import ProxyHeader
+
 PREFIX = "PARKING_"
 SHORTEST_SECRET = 32
+SHORTEST_METRICS_TOKEN = 16
+
+LogFormat = Literal["json", "text"]
+LogLevel = Literal["debug", "info", "warning", "error"]
 
 
 class SettingsError(Exception):
@@ -41,6 +49,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     pool_size: int = 10
     secure_cookies: bool = False
     trusted_proxies: tuple[str, ...] = ()
+    proxy_header: ProxyHeader = "x-forwarded-for"
+    metrics_token: str | None = None
+    metrics_networks: tuple[str, ...] | None = None
+    log_format: LogFormat = "json"
+    log_level: LogLevel = "info"
+    stop_delay: int = 0
+    otlp_endpoint: str | None = None
 
     def __repr__(self) -> str:
         return f"Settings(tenant={self.tenant!r}, lot={self.lot}, host={self.host!r}, port={self.port})"
@@ -49,11 +64,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
         """The settings in these variables, or a SettingsError that names every fault at once.
 
-        The database's password and the JWT secrets may also lie in files, as container secrets do:
-        PARKING_DATABASE_PASSWORD_FILE, PARKING_JWT_SECRET_FILE, PARKING_JWT_RETIRED_SECRETS_FILE.
+        What is secret may also lie in a file, as container secrets do, which PARKING_…_FILE names. A variable of our
+        prefix that means nothing is a fault too: it is a setting that somebody believes to have made.
         """
         read = _Reader(environ)
-        read.required("DATABASE_URL", _database_url)
+        read.database_url("DATABASE_URL")
         read.secret("DATABASE_PASSWORD")
         read.jwt_secret("JWT_SECRET")
         read.jwt_secrets("JWT_RETIRED_SECRETS")
@@ -65,6 +80,14 @@ class Settings(Struct, frozen=True, kw_only=True):
         read.optional("POOL_SIZE", _whole_number(1, 1000))
         read.optional("SECURE_COOKIES", _truth)
         read.optional("TRUSTED_PROXIES", _networks)
+        read.optional("PROXY_HEADER", _one_of(get_args(ProxyHeader)))
+        read.metrics_token("METRICS_TOKEN")
+        read.optional("METRICS_NETWORKS", _networks)
+        read.optional("LOG_FORMAT", _one_of(get_args(LogFormat)))
+        read.optional("LOG_LEVEL", _one_of(get_args(LogLevel)))
+        read.optional("STOP_DELAY", _whole_number(0, 600))
+        read.optional("OTLP_ENDPOINT", _collector)
+        read.nothing_else()
         if read.faults:
             raise SettingsError(read.faults)
         return cls(**read.values)
@@ -77,8 +100,10 @@ class _Reader:
         self.environ = environ
         self.values: dict[str, Any] = {}
         self.faults: list[str] = []
+        self.known: set[str] = set()
 
     def optional(self, name: str, parse: Callable[[str], object]) -> None:
+        self.known.add(PREFIX + name)
         text = self.environ.get(PREFIX + name, "").strip()
         if text:
             try:
@@ -86,12 +111,12 @@ class _Reader:
             except ValueError as error:
                 self.faults.append(f"{PREFIX}{name} {error}.")
 
-    def required(self, name: str, parse: Callable[[str], object]) -> None:
-        self.optional(name, parse)
-        if not self.environ.get(PREFIX + name, "").strip():
-            self.faults.append(f"{PREFIX}{name} is not set.")
+    def database_url(self, name: str) -> None:
+        if (text := self._required_secret(name)) and urlsplit(text).scheme not in ("postgresql", "postgres"):
+            self.faults.append(f"{PREFIX}{name} must look like postgresql://user@host/database.")
 
     def secret(self, name: str) -> None:
+        self.known |= {PREFIX + name, f"{PREFIX}{name}_FILE"}
         value = self.environ.get(PREFIX + name)
         path = self.environ.get(f"{PREFIX}{name}_FILE")
         if value and path:
@@ -101,17 +126,36 @@ class _Reader:
                 value = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
             except (OSError, ValueError):
                 self.faults.append(f"{PREFIX}{name}_FILE names no readable text file.")
+            else:
+                if not value:
+                    self.faults.append(f"{PREFIX}{name}_FILE names an empty file.")
         if value:
             self.values[name.lower()] = value
 
     def jwt_secret(self, name: str) -> None:
+        secret = self._required_secret(name)
+        if secret and len(secret.encode()) < SHORTEST_SECRET:
+            self.faults.append(f"{PREFIX}{name} is shorter than {SHORTEST_SECRET} bytes.")
+
+    def metrics_token(self, name: str) -> None:
+        self.secret(name)
+        token = self.values.get(name.lower())
+        if token is not None and not (token.isascii() and len(token) >= SHORTEST_METRICS_TOKEN):
+            self.faults.append(f"{PREFIX}{name} must have {SHORTEST_METRICS_TOKEN} ASCII characters or more.")
+
+    def _required_secret(self, name: str) -> str:
         faults = len(self.faults)
         self.secret(name)
-        secret = self.values.get(name.lower(), "")
+        secret: str = self.values.get(name.lower(), "").strip()
         if not secret and len(self.faults) == faults:
-            self.faults.append(f"Neither {PREFIX}{name} nor {PREFIX}{name}_FILE is set.")
-        elif secret and len(secret.encode()) < SHORTEST_SECRET:
-            self.faults.append(f"{PREFIX}{name} is shorter than {SHORTEST_SECRET} bytes.")
+            self.faults.append(f"{PREFIX}{name} is not set, and {PREFIX}{name}_FILE is not either.")
+        return secret
+
+    def nothing_else(self) -> None:
+        for name in sorted(self.environ):
+            if name.startswith(PREFIX) and name not in self.known:
+                meant = get_close_matches(name, sorted(self.known), n=1)
+                self.faults.append(f"{name} is no setting{f'; {meant[0]} is' if meant else ''}.")
 
     def jwt_secrets(self, name: str) -> None:
         self.secret(name)
@@ -121,12 +165,6 @@ class _Reader:
         if any(len(secret.encode()) < SHORTEST_SECRET for secret in secrets):
             self.faults.append(f"{PREFIX}{name} has one that is shorter than {SHORTEST_SECRET} bytes.")
         self.values[name.lower()] = secrets
-
-
-def _database_url(text: str) -> str:
-    if urlsplit(text).scheme not in ("postgresql", "postgres"):
-        raise ValueError("must look like postgresql://user@host/database")
-    return text
 
 
 def _whole_number(least: int, most: int) -> Callable[[str], int]:
@@ -143,6 +181,24 @@ def _networks(text: str) -> tuple[str, ...]:
         return tuple(str(ip_network(part.strip())) for part in text.split(",") if part.strip())
     except ValueError:
         raise ValueError("must be addresses or networks like 10.0.0.0/8, parted by commas") from None
+
+
+def _one_of(words: tuple[str, ...]) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text.lower() not in words:
+            raise ValueError(f"must be {' or '.join(words)}")
+        return text.lower()
+
+    return parse
+
+
+def _collector(text: str) -> str:
+    url = urlsplit(text)
+    if url.scheme not in ("http", "https") or not url.hostname or url.password is not None:
+        raise ValueError("must look like http://collector:4318/v1/traces")
+    if find_spec("opentelemetry") is None or find_spec("opentelemetry.exporter.otlp.proto.http") is None:
+        raise ValueError("needs the packages of the extra telemetry, which are not installed")
+    return text
 
 
 def _truth(text: str) -> bool:

@@ -154,6 +154,10 @@ ASKS: Mapping[str, Ask] = {
     "auth_sign_out_everywhere": Ask(own_account()),
     "auth_show_account": Ask(own_account()),
     "auth_change_password": Ask(own_account(), json(old_password=PASSWORD, new_password=PASSWORD)),
+    # Whether the service is well.
+    "show_liveness": Ask(anybody()),
+    "show_readiness": Ask(anybody()),
+    "api_show_status": Ask(anybody()),
     # People and tenants.
     "api_list_roles": Ask(anybody()),
     "api_list_people": Ask(administering("unknown-tenant"), lambda world: {"params": {"tenant": world.tenant}}, TENANT),

@@ -91,6 +91,10 @@ AUTH_EXAMPLES: dict[str, dict[str, Any]] = {
 """The same for those under /api/auth, but that `refresh` and `sign_out` take what the one before them gave."""
 
 
+OPERATIONS = ("show_liveness", "show_readiness", "api_show_status")
+"""Whether the service is well: they take nothing."""
+
+
 @pytest.fixture
 async def document(module_client: httpx.AsyncClient) -> dict[str, Any]:
     answer = await module_client.get("/openapi.json")
@@ -113,7 +117,8 @@ async def test_the_document_lists_each_route_at_the_root_and_under_api(document:
     names = [operation["operationId"] for _, _, operation in operations(document)]
     everywhere = [f"{prefix}{name}" for name in EXAMPLES for prefix in ("", "api_")]
     under_api = [f"api_{name}" for name in [*API_ONLY, *FURTHER_EXAMPLES]]
-    assert sorted(names) == sorted([*everywhere, *under_api, *(f"auth_{name}" for name in AUTH_EXAMPLES)])
+    under_auth = [f"auth_{name}" for name in AUTH_EXAMPLES]
+    assert sorted(names) == sorted([*everywhere, *under_api, *under_auth, *OPERATIONS])
     by_name = {operation["operationId"]: (path, method) for path, method, operation in operations(document)}
     for name in EXAMPLES:
         path, method = by_name[name]
@@ -164,6 +169,15 @@ def check_answer(answer: httpx.Response, operation: dict[str, Any], schemas: dic
     described = schemas[schema.get("items", schema)["$ref"].rpartition("/")[2]]
     assert set(described["required"]) <= body.keys() <= described["properties"].keys()
     return body
+
+
+async def test_the_operations_on_the_service_itself_answer_as_they_are_described(
+    module_client: httpx.AsyncClient, document: dict[str, Any]
+) -> None:
+    found = {operation["operationId"]: (path, operation) for path, _, operation in operations(document)}
+    for name in OPERATIONS:
+        path, operation = found[name]
+        check_answer(await module_client.get(path), operation, document["components"]["schemas"])
 
 
 @pytest.mark.parametrize("root", ROOTS)

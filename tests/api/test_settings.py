@@ -28,6 +28,12 @@ def test_everything_set() -> None:
         "PARKING_TRUSTED_PROXIES": "10.0.0.0/8, 2001:db8::1",
         "PARKING_JWT_RETIRED_SECRETS": f"{SECRET[::-1]}, {SECRET * 2},",
         "PARKING_DATABASE_PASSWORD": "hidden",
+        "PARKING_PROXY_HEADER": "Forwarded",
+        "PARKING_METRICS_TOKEN": "t" * 16,
+        "PARKING_METRICS_NETWORKS": "192.0.2.7",
+        "PARKING_LOG_FORMAT": "TEXT",
+        "PARKING_LOG_LEVEL": "warning",
+        "PARKING_STOP_DELAY": "5",
     }
     settings = Settings.from_environ(REQUIRED | given)
     assert (settings.tenant, settings.lot, settings.token_seconds) == ("city", 7, 600)
@@ -35,15 +41,21 @@ def test_everything_set() -> None:
     assert settings.database_password == "hidden"
     assert settings.trusted_proxies == ("10.0.0.0/8", "2001:db8::1/128")
     assert settings.jwt_retired_secrets == (SECRET[::-1], SECRET * 2)
+    assert (settings.proxy_header, settings.log_format, settings.log_level) == ("forwarded", "text", "warning")
+    assert (settings.metrics_token, settings.metrics_networks) == ("t" * 16, ("192.0.2.7/32",))
+    assert settings.stop_delay == 5
 
 
 def test_secrets_from_files(tmp_path: Path) -> None:
     (tmp_path / "jwt").write_text(SECRET + "\n")
     (tmp_path / "password").write_text("pass word\n")
     (tmp_path / "retired").write_text(f"{SECRET[::-1]},{SECRET * 2}\n")
+    (tmp_path / "url").write_text(REQUIRED["PARKING_DATABASE_URL"] + "\n")
+    (tmp_path / "token").write_text("t" * 16 + "\r\n")
     settings = Settings.from_environ(
         {
-            "PARKING_DATABASE_URL": REQUIRED["PARKING_DATABASE_URL"],
+            "PARKING_DATABASE_URL_FILE": str(tmp_path / "url"),
+            "PARKING_METRICS_TOKEN_FILE": str(tmp_path / "token"),
             "PARKING_JWT_SECRET_FILE": str(tmp_path / "jwt"),
             "PARKING_DATABASE_PASSWORD_FILE": str(tmp_path / "password"),
             "PARKING_JWT_RETIRED_SECRETS_FILE": str(tmp_path / "retired"),
@@ -51,6 +63,7 @@ def test_secrets_from_files(tmp_path: Path) -> None:
     )
     assert settings.jwt_retired_secrets == (SECRET[::-1], SECRET * 2)
     assert (settings.jwt_secret, settings.database_password) == (SECRET, "pass word")
+    assert (settings.database_url, settings.metrics_token) == (REQUIRED["PARKING_DATABASE_URL"], "t" * 16)
 
 
 def test_every_fault_is_named_at_once_and_no_value(tmp_path: Path) -> None:
@@ -65,6 +78,14 @@ def test_every_fault_is_named_at_once_and_no_value(tmp_path: Path) -> None:
         "PARKING_SECURE_COOKIES": "perhaps",
         "PARKING_TRUSTED_PROXIES": "hidden.example",
         "PARKING_JWT_RETIRED_SECRETS": f"{SECRET},hidden",
+        "PARKING_PROXY_HEADER": "hidden",
+        "PARKING_METRICS_TOKEN": "hidden",
+        "PARKING_METRICS_NETWORKS": "hidden",
+        "PARKING_LOG_FORMAT": "hidden",
+        "PARKING_LOG_LEVEL": "hidden",
+        "PARKING_STOP_DELAY": "1.5",
+        "PARKING_SECURE_COOKIE": "hidden",
+        "PARKING_": "hidden",
     }
     with pytest.raises(SettingsError) as raised:
         Settings.from_environ(wrong)
@@ -97,3 +118,22 @@ def test_settings_do_not_show_secrets() -> None:
     settings = Settings.from_environ(REQUIRED | {"PARKING_DATABASE_PASSWORD": "hidden"})
     assert SECRET not in f"{settings!r} {settings}"
     assert "hidden" not in f"{settings!r} {settings}"
+
+
+def test_a_setting_that_there_is_not_is_a_fault_and_the_likeliest_one_is_named() -> None:
+    """Whoever misspells it would believe that cookies are secure."""
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_environ(REQUIRED | {"PARKING_SECURE_COOKIE": "true", "PARKING_XYZZY_QUUX": "1"})
+    assert raised.value.faults == [
+        "PARKING_SECURE_COOKIE is no setting; PARKING_SECURE_COOKIES is.",
+        "PARKING_XYZZY_QUUX is no setting.",
+    ]
+
+
+def test_an_empty_secret_file_is_a_fault(tmp_path: Path) -> None:
+    """An empty password would count as none."""
+    (tmp_path / "empty").write_text("\n")
+    for name in ("DATABASE_PASSWORD", "METRICS_TOKEN"):
+        with pytest.raises(SettingsError) as raised:
+            Settings.from_environ(REQUIRED | {f"PARKING_{name}_FILE": str(tmp_path / "empty")})
+        assert raised.value.faults == [f"PARKING_{name}_FILE names an empty file."]

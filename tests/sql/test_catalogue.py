@@ -62,6 +62,7 @@ async def test_only_clock_reads_the_time(connect: Connect) -> None:
 # What looks across tenants: it finds out whose data a call is about, or passes on what happens everywhere.
 PLATFORM = {
     "parking_private.all_tenants()",
+    "parking_private.count_events(integer,pg_snapshot)",
     "parking_private.find_lot_of(text,bigint)",
     "parking_private.find_tenant_of_lot(bigint,text)",
     "parking_private.find_tenant_of_pass(text)",
@@ -72,6 +73,8 @@ PLATFORM = {
     "parking.lost_lots(bigint[],bigint[])",
     "parking.session(uuid,inet)",
     "parking_private.find_tenant_of_session(uuid)",
+    "parking_private.measure_use()",
+    "parking.readiness(text,timestamp with time zone)",
     "parking_private.find_tenant_of_token(bytea)",
     "parking_private.readable_tenants(name)",
     "parking_private.tenant_of(text)",
@@ -126,6 +129,7 @@ SERVICE = {
     "event_cursor",
     "events_after",
     "expire_old",
+    "figures",
     "find_floor",
     "find_lot",
     "find_reservation",
@@ -148,6 +152,7 @@ SERVICE = {
     "my_account",
     "problems",
     "reactivate",
+    "readiness",
     "refresh",
     "register",
     "reschedule",
@@ -227,6 +232,8 @@ GLOBAL = {
     "parking_private.session_rules",
     "parking_private.spot_state_transitions",
     "parking_private.spot_states",
+    "parking_private.tallies",
+    "parking_private.tally_mark",
 }
 POLICIES = {
     ("entered_tenant", "{parking_owner}", "ALL", "({} = ( SELECT parking_private.current_tenant() AS current_tenant))"),

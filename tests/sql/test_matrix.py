@@ -182,6 +182,8 @@ CALLS: Mapping[str, Call] = {
     "clock": Call(anybody(), "select parking.clock()"),
     "problems": Call(anybody(), "select * from parking.problems()"),
     "list_roles": Call(anybody(), "select * from parking.list_roles()"),
+    "readiness": Call(anybody(), "select * from parking.readiness('booking')"),
+    "figures": Call(anybody(), "select * from parking.figures()"),
     # Looking after the installation, from psql only.
     "add_reporter": Call(for_dbas("not-a-reporter"), "select parking.add_reporter('nobody', 'default')"),
     "remove_reporter": Call(for_dbas("not-a-reporter"), "select parking.remove_reporter('nobody')"),
