@@ -11,13 +11,16 @@ from litestar import Litestar
 from litestar.config.csrf import CSRFConfig
 from litestar.datastructures import State
 from litestar.di import Provide
+from litestar.exceptions import MethodNotAllowedException, NotFoundException
 
 from service import api, asyncapi, openapi, pages, sockets
 from service.auth import Tokens, set_cookies
 from service.database import Database
-from service.edge import add_security_headers, answer_head, finish_reading, log_socket_failure
 from service.feed import Feed
+from service.habits.exchange import answer_head, finish_reading, log_socket_failure
+from service.habits.headers import secure
 from service.pages import rendering
+from service.pages.explaining import answer_unrouted
 from service.problems import answer_problem
 from service.sessions import OpenSessions
 from service.settings import Settings
@@ -56,9 +59,13 @@ def create_app(settings: Settings | None = None) -> Litestar:
         state=State({"settings": settings, "tokens": tokens, "feed": feed, "proxies": proxies}),
         on_startup=[database.open, feed.start, open_sessions.start],
         on_shutdown=[open_sessions.stop, feed.stop, database.close],
-        exception_handlers={Exception: answer_problem},
+        exception_handlers={
+            Exception: answer_problem,
+            NotFoundException: answer_unrouted,
+            MethodNotAllowedException: answer_unrouted,
+        },
         after_exception=[log_socket_failure],
-        before_send=[add_security_headers, set_cookies],
+        before_send=[secure(settings), set_cookies],
         csrf_config=_csrf(settings),
         template_config=rendering.template_config,
         openapi_config=openapi.config,

@@ -103,10 +103,7 @@ class Tokens:
                 expires=int(claims["exp"]),
             )
         except (jwt.PyJWTError, KeyError, ValueError, TypeError, OverflowError, RecursionError):
-            raise Problem.of(
-                "invalid-token",
-                headers={"WWW-Authenticate": 'Bearer realm="parking", error="invalid_token"'},
-            ) from None
+            raise Problem.of("invalid-token") from None
 
 
 def bearer(connection: Connection) -> Identity:
