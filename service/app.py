@@ -17,8 +17,11 @@ from service import api, asyncapi, openapi, pages, sockets
 from service.auth import Tokens, set_cookies
 from service.database import Database
 from service.feed import Feed
+from service.habits.conditional import compression
 from service.habits.exchange import answer_head, finish_reading, log_socket_failure
 from service.habits.headers import secure
+from service.habits.limits import Limits
+from service.habits.origins import admit_origins
 from service.pages import rendering
 from service.pages.explaining import answer_unrouted
 from service.problems import answer_problem
@@ -66,14 +69,16 @@ def create_app(settings: Settings | None = None) -> Litestar:
         },
         after_exception=[log_socket_failure],
         before_send=[secure(settings), set_cookies],
+        middleware=[Limits(settings)],
         csrf_config=_csrf(settings),
+        compression_config=compression,
         template_config=rendering.template_config,
         openapi_config=openapi.config,
         request_max_body_size=LARGEST_BODY,
         # The exception handlers log; this would say everything twice.
         logging_config=None,
     )
-    app.asgi_handler = finish_reading(answer_head(app.asgi_handler))
+    app.asgi_handler = admit_origins(finish_reading(answer_head(app.asgi_handler)), settings.allowed_origins)
     return app
 
 

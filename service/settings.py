@@ -41,6 +41,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     pool_size: int = 10
     secure_cookies: bool = False
     trusted_proxies: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
+    person_requests: int = 2000
+    address_requests: int = 10_000
 
     def __repr__(self) -> str:
         return f"Settings(tenant={self.tenant!r}, lot={self.lot}, host={self.host!r}, port={self.port})"
@@ -65,6 +68,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         read.optional("POOL_SIZE", _whole_number(1, 1000))
         read.optional("SECURE_COOKIES", _truth)
         read.optional("TRUSTED_PROXIES", _networks)
+        read.optional("ALLOWED_ORIGINS", _origins)
+        read.optional("PERSON_REQUESTS", _whole_number(0, 1_000_000))
+        read.optional("ADDRESS_REQUESTS", _whole_number(0, 1_000_000))
         if read.faults:
             raise SettingsError(read.faults)
         return cls(**read.values)
@@ -143,6 +149,15 @@ def _networks(text: str) -> tuple[str, ...]:
         return tuple(str(ip_network(part.strip())) for part in text.split(",") if part.strip())
     except ValueError:
         raise ValueError("must be addresses or networks like 10.0.0.0/8, parted by commas") from None
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    origins = tuple(part.strip() for part in text.split(",") if part.strip())
+    for origin in origins:
+        parts = urlsplit(origin)
+        if origin != "*" and (parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}"):
+            raise ValueError("must be origins like https://example.org, parted by commas, or *")
+    return origins
 
 
 def _truth(text: str) -> bool:

@@ -38,13 +38,21 @@ def secure(settings: Settings) -> Callable[[Message, Scope], Awaitable[None]]:
     if settings.secure_cookies:
         always["Strict-Transport-Security"] = TRANSPORT_SECURITY
 
-    async def add(message: Message, _: Scope) -> None:
+    async def add(message: Message, scope: Scope) -> None:
         if message["type"] == "http.response.start":
             message.setdefault("headers", [])
             headers = MutableScopeHeaders.from_message(message)
             for name, value in always.items():
                 headers.setdefault(name, value)
+            if "Allow" in headers and scope.get("method") == "OPTIONS":
+                headers["Allow"] = _methods(scope)
             if "GET" in (allowed := headers.get("Allow", "")) and "HEAD" not in allowed:
                 headers["Allow"] = f"{allowed}, HEAD"
 
     return add
+
+
+def _methods(scope: Scope) -> str:
+    """What a route answers to. Litestar's own OPTIONS names the methods of the handler that was registered first."""
+    (route,) = (each for each in scope["litestar_app"].routes if each.path_format == scope["path_template"])
+    return ", ".join(sorted(route.methods))
