@@ -51,7 +51,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             api.router("/"),
             api.router("/api", *api.FURTHER_HANDLERS),
             api.auth_router("/api/auth"),
-            openapi.openapi_document,
+            *openapi.handlers,
             asyncapi.asyncapi_document,
             pages.router,
             rendering.static_files,

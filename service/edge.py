@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import Any, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 import msgspec
 from litestar import Request
@@ -30,7 +30,10 @@ class StrictJson(AbstractDTO[T]):
     """Reads a body as a Struct without any coercion: "1" is no number, and nothing unknown is ignored.
 
     Litestar's own conversion of a body is the lenient one of query parameters, and takes any content type for JSON.
+    `models` are those that any handler reads.
     """
+
+    models: ClassVar[set[type[Any]]] = set()
 
     @classmethod
     def create_for_field_definition(cls, *_: object, **__: object) -> None:
@@ -40,11 +43,9 @@ class StrictJson(AbstractDTO[T]):
     def create_openapi_schema(
         cls, field_definition: FieldDefinition, handler_id: str, schema_creator: SchemaCreator
     ) -> Reference | Schema:
-        """The Struct's own schema, which knows no further members."""
-        reference = schema_creator.for_field_definition(field_definition)
-        if isinstance(reference, Reference):
-            schema_creator.schema_registry.from_reference(reference).schema.additional_properties = False
-        return reference
+        """A reference to the Struct's schema, of which service.openapi gets the exact one."""
+        cls.models.add(field_definition.annotation)
+        return schema_creator.for_field_definition(field_definition)
 
     def decode_bytes(self, value: bytes) -> T:
         """The body as the model; problems: unsupported-media-type, invalid-request."""
