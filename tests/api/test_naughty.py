@@ -62,7 +62,8 @@ async def test_no_text_breaks_a_route(database: Database, admin: int) -> None:
                     example = content.get("example", {})
                     address = re.sub(r"\{[^}]+\}", "1", path)
                     for name in texts(document, content["schema"]):
-                        for text in STRINGS:
+                        # Much of what is about passwords costs a hash, and one address waits in one lane.
+                        for text in STRINGS[::5] if path.startswith("/api/auth/") else STRINGS:
                             body = json.dumps(example | {name: text})
                             answer = await client.request(method, address, content=body)
                             where = f"{method} {address} {name}={text[:40]!a}: {answer.status_code} {answer.text[:300]}"
@@ -75,7 +76,7 @@ async def test_no_text_breaks_a_route(database: Database, admin: int) -> None:
                                 assert returned[name] == text, where
                                 kept += 1
             # The routes were reached, and texts were kept: this is no list of refusals.
-            assert tried > 20 * len(STRINGS)
+            assert tried > 15 * len(STRINGS)
             assert kept > len(STRINGS)
             assert (await client.get("/api/auth/me")).status_code == 200
         assert "Traceback" not in service.output()
@@ -99,7 +100,7 @@ async def test_no_text_breaks_an_address(database: Database, admin: int) -> None
                 for path in (f"/problems/{raw}", f"/{raw}", f"/?lot={raw}", f"/?date={raw}", f"/sign-in?next={raw}"):
                     answer = await client.get(path)
                     assert answer.status_code < 500, path[:100]
-                    if len(text) > 3 and re.search(r"[<>\"]", text):
+                    if answer.headers["content-type"].startswith("text/html") and re.search(r"..[<>\"]", text):
                         assert text not in answer.text
         assert "Traceback" not in service.output()
 
