@@ -19,6 +19,7 @@ import uvloop
 
 from service import logs
 from service.app import create_app
+from service.habits.server import Protocol
 from service.settings import Settings, SettingsError
 
 log = logging.getLogger("service")
@@ -83,7 +84,7 @@ def server_of(app: Any, *, lifespan: Literal["on", "off"]) -> Server:  # noqa: A
         app,
         interface="asgi3",
         lifespan=lifespan,
-        http="httptools",
+        http=Protocol,
         # The quickest of uvicorn's three, and its send() waits for a slow reader.
         ws="websockets-sansio",
         ws_max_size=LARGEST_MESSAGE,

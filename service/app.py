@@ -11,16 +11,22 @@ from litestar import Litestar
 from litestar.config.csrf import CSRFConfig
 from litestar.datastructures import State
 from litestar.di import Provide
+from litestar.exceptions import MethodNotAllowedException, NotFoundException
 
 from service import api, asyncapi, health, openapi, pages, sockets
 from service.auth import Tokens, set_cookies
 from service.database import Database
-from service.edge import add_security_headers, answer_head, finish_reading, log_socket_failure
 from service.feed import Feed
+from service.habits.conditional import compression
+from service.habits.exchange import answer_head, finish_reading, log_socket_failure
+from service.habits.headers import secure
+from service.habits.limits import Limits
+from service.habits.origins import admit_origins
 from service.health import Health
 from service.metrics import Metrics, show_metrics
 from service.observing import note_route, observe
 from service.pages import rendering
+from service.pages.explaining import answer_unrouted
 from service.problems import answer_problem
 from service.sessions import OpenSessions
 from service.settings import Settings
@@ -56,7 +62,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             api.auth_router("/api/auth"),
             health.router,
             show_metrics,
-            openapi.openapi_document,
+            *openapi.handlers,
             asyncapi.asyncapi_document,
             pages.router,
             rendering.static_files,
@@ -67,17 +73,24 @@ def create_app(settings: Settings | None = None) -> Litestar:
         state=State({"settings": settings, "tokens": tokens, "feed": feed, "health": well_being, "proxies": proxies}),
         on_startup=[database.open, feed.start, open_sessions.start],
         on_shutdown=[open_sessions.stop, feed.stop, database.close, telemetry.stop],
-        exception_handlers={Exception: answer_problem},
+        exception_handlers={
+            Exception: answer_problem,
+            NotFoundException: answer_unrouted,
+            MethodNotAllowedException: answer_unrouted,
+        },
         after_exception=[log_socket_failure],
-        before_send=[add_security_headers, set_cookies],
+        before_send=[secure(settings), set_cookies],
+        middleware=[Limits(settings)],
         csrf_config=_csrf(settings),
+        compression_config=compression,
         template_config=rendering.template_config,
         openapi_config=openapi.config,
         request_max_body_size=LARGEST_BODY,
         # The exception handlers log; this would say everything twice.
         logging_config=None,
     )
-    app.asgi_handler = observe(finish_reading(answer_head(note_route(app.asgi_handler))), metrics, telemetry)
+    inner = finish_reading(answer_head(note_route(app.asgi_handler)))
+    app.asgi_handler = observe(admit_origins(inner, settings.allowed_origins), metrics, telemetry)
     return app
 
 

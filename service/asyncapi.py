@@ -118,7 +118,7 @@ DOCUMENT: dict[str, Any] = {
 }
 
 
-@get("/asyncapi.json", include_in_schema=False, sync_to_thread=False)
+@get("/asyncapi.json", include_in_schema=False, opt={"exclude_from_csrf": True}, sync_to_thread=False)
 def asyncapi_document() -> Response[dict[str, Any]]:
     """The document."""
     return Response(DOCUMENT, media_type="application/json")

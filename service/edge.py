@@ -1,25 +1,19 @@
-"""What HTTP asks for beyond handlers: strict bodies and parameters, security headers, HEAD."""
+"""What a request must look like before a handler sees it: strict bodies, plain parameters."""
 
 from __future__ import annotations
 
-import asyncio
+import re
 from collections import Counter
-from contextlib import suppress
-from http import HTTPStatus
-from typing import Any, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 import msgspec
 from litestar import Request
 from litestar._openapi.schema_generation import SchemaCreator
-from litestar.datastructures import MutableScopeHeaders
 from litestar.dto import AbstractDTO
-from litestar.enums import ScopeType
-from litestar.exceptions import WebSocketException
 from litestar.openapi.spec import Reference, Schema
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from litestar.typing import FieldDefinition
 
-from service.problems import FieldError, Problem, to_problem
+from service.problems import FieldError, Problem
 
 T = TypeVar("T")
 
@@ -28,26 +22,18 @@ LARGEST_NUMBER: Final = 2**53 - 1
 
 MOST_ERRORS: Final = 20
 
-LARGEST_DISCARD: Final = 1024 * 1024
-LONGEST_DISCARD_SECONDS: Final = 1.0
-
-SECURITY_HEADERS: Final = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-    # What is free now, or is somebody's own, is not for a cache; the static files say otherwise themselves.
-    "Cache-Control": "no-store",
-}
+# How msgspec says where in a value it is: `$.rows[0].name`. Our own field names need no escaping.
+STEP: Final = re.compile(r"\.(\w+)|\[(\d+)\]")
 
 
 class StrictJson(AbstractDTO[T]):
     """Reads a body as a Struct without any coercion: "1" is no number, and nothing unknown is ignored.
 
     Litestar's own conversion of a body is the lenient one of query parameters, and takes any content type for JSON.
+    `models` are those that any handler reads.
     """
+
+    models: ClassVar[set[type[Any]]] = set()
 
     @classmethod
     def create_for_field_definition(cls, *_: object, **__: object) -> None:
@@ -57,11 +43,9 @@ class StrictJson(AbstractDTO[T]):
     def create_openapi_schema(
         cls, field_definition: FieldDefinition, handler_id: str, schema_creator: SchemaCreator
     ) -> Reference | Schema:
-        """The Struct's own schema, which knows no further members."""
-        reference = schema_creator.for_field_definition(field_definition)
-        if isinstance(reference, Reference):
-            schema_creator.schema_registry.from_reference(reference).schema.additional_properties = False
-        return reference
+        """A reference to the Struct's schema, of which service.openapi gets the exact one."""
+        cls.models.add(field_definition.annotation)
+        return schema_creator.for_field_definition(field_definition)
 
     def decode_bytes(self, value: bytes) -> T:
         """The body as the model; problems: unsupported-media-type, invalid-request."""
@@ -112,7 +96,8 @@ def _field_errors(body: bytes, model: type[Any]) -> list[FieldError]:
 
 
 def _field_error(name: str, error: msgspec.ValidationError) -> FieldError:
-    return FieldError(pointer=_pointer(name), detail=str(error).partition(" - at `")[0])
+    detail, _, path = str(error).partition(" - at `$")
+    return FieldError(pointer=_pointer(name) + "".join(f"/{a or b}" for a, b in STEP.findall(path)), detail=detail)
 
 
 def _pointer(name: str) -> str:
@@ -132,73 +117,3 @@ async def require_plain_query(request: Request[Any, Any, Any]) -> None:
     errors += [FieldError(parameter=name, detail="null is no value") for name, value in given if value == "null"]
     if errors:
         raise Problem.of("invalid-request", errors=errors[:MOST_ERRORS])
-
-
-async def add_security_headers(message: Message, _: Scope) -> None:
-    """A before_send hook: it sees every answer, those of the router and of the exception handlers included."""
-    if message["type"] == "http.response.start":
-        message.setdefault("headers", [])
-        headers = MutableScopeHeaders.from_message(message)
-        for name, value in SECURITY_HEADERS.items():
-            headers.setdefault(name, value)
-        if "GET" in (allowed := headers.get("Allow", "")) and "HEAD" not in allowed:
-            headers["Allow"] = f"{allowed}, HEAD"
-
-
-async def log_socket_failure(exc: Exception, scope: Scope) -> None:
-    """An after_exception hook: Litestar closes a socket whose handler fails and tells nobody why."""
-    if scope["type"] == ScopeType.WEBSOCKET and not isinstance(exc, WebSocketException):
-        to_problem(exc)
-
-
-def answer_head(app: ASGIApp) -> ASGIApp:
-    """Answer HEAD as GET without its body, wherever there is a GET (RFC 9110, 9.3.2)."""
-
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != ScopeType.HTTP or scope["method"] != "HEAD":
-            await app(scope, receive, send)
-            return
-
-        async def send_head(message: Message) -> None:
-            if message["type"] == "http.response.body":
-                message = {**message, "body": b""}
-            await send(message)
-
-        await app({**scope, "method": "GET"}, receive, send_head)
-
-    return answer
-
-
-def finish_reading(app: ASGIApp) -> ASGIApp:
-    """Read the rest of a refused body, within limits, before answering.
-
-    A client that is still sending when the connection closes sees it reset, and never the answer that says why.
-    """
-
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != ScopeType.HTTP or scope["method"] in {"GET", "HEAD", "OPTIONS"}:
-            await app(scope, receive, send)
-            return
-        more = True
-
-        async def receive_part() -> Any:  # noqa: ANN401 (of the kinds of message, only http.request has a body)
-            nonlocal more
-            message: Any = await receive()
-            more = message.get("more_body", False)
-            if message["type"] == "http.disconnect":
-                # Litestar makes a 500 of it, as if it were our doing.
-                raise Problem.of("invalid-request", "The connection ended before the body did.")
-            return message
-
-        async def send_late(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] >= HTTPStatus.BAD_REQUEST:
-                read = 0
-                with suppress(TimeoutError, Problem):
-                    async with asyncio.timeout(LONGEST_DISCARD_SECONDS):
-                        while more and read < LARGEST_DISCARD:
-                            read += len((await receive_part()).get("body", b""))
-            await send(message)
-
-        await app(scope, receive_part, send_late)
-
-    return answer

@@ -1,18 +1,42 @@
-"""What the OpenAPI document says, and the handler that serves it."""
+"""What the OpenAPI document says, and the handlers that serve it: to programs, to try out, and to read."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
-from litestar import Request, Router, get
+import msgspec
+from litestar import Litestar, Request, Router, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig, ResponseSpec
 from litestar.openapi.spec import Components, SecurityScheme, Tag
+from litestar.response import Template
+from litestar.serialization import encode_json
 from litestar.types import ControllerRouterHandler, Method
 from litestar.types.internal_types import PathParameterDefinition
 
-from service.problems import PROBLEM_JSON, ProblemDocument
+from service.edge import StrictJson
+from service.problems import PROBLEM_JSON, TRANSPORT, Problem, ProblemDocument
+
+DOCS_POLICY: Final = (
+    # Swagger UI and ReDoc make their styles as they go, and ReDoc searches in a worker that it makes out of itself.
+    # No script comes from anywhere but static/, and nothing is asked of anybody else.
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; "
+    "img-src 'self' data:; font-src 'self'; worker-src blob:; form-action 'none'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+
+
+# Requests that were sent and what they were answered: tests/api/test_openapi.py records and checks them.
+EXAMPLES: Final = Path(__file__).with_name("examples.json")
+
+# A session may also be named by the token or by a cookie, so that there is nothing to say in a body.
+BODY_OPTIONAL: Final = {"auth_sign_out", "auth_refresh"}
+
+# What any handler may answer: JSON not wanted, too many requests, and what goes wrong on our side.
+ANYWHERE: Final = (406, 429, 500, 503, 504)
+WITH_A_BODY: Final = (408, 413, 415)
 
 
 class _Unrouted(Router):
@@ -24,6 +48,7 @@ class _Unrouted(Router):
 
 def problems(*statuses: int) -> dict[int, ResponseSpec]:
     """A handler's `responses`: problem documents with these statuses, and those that any handler may answer."""
+    more = WITH_A_BODY if HTTPStatus.REQUEST_ENTITY_TOO_LARGE in statuses else ()
     return {
         status: ResponseSpec(
             ProblemDocument,
@@ -31,7 +56,7 @@ def problems(*statuses: int) -> dict[int, ResponseSpec]:
             description=HTTPStatus(status).phrase,
             media_type=PROBLEM_JSON,
         )
-        for status in sorted({*statuses, 500, 503, 504})
+        for status in sorted({*statuses, *ANYWHERE, *more})
     }
 
 
@@ -67,6 +92,35 @@ config = OpenAPIConfig(
 )
 
 
+def describe(app: Litestar) -> dict[str, Any]:
+    """The document, with what Litestar does not say as exactly as it is, and with the recorded examples."""
+    document: dict[str, Any] = app.openapi_schema.to_schema()
+    document = msgspec.json.decode(encode_json(document))
+    # msgspec reads the bodies, so its own schemas are the truth: limits of what may be null, unknown members refused.
+    models = sorted(StrictJson.models, key=lambda model: model.__name__)
+    _, exact = msgspec.json.schema_components(models, ref_template="#/components/schemas/{name}")
+    document["components"]["schemas"] |= exact
+    examples = msgspec.json.decode(EXAMPLES.read_bytes())
+    for path, item in document["paths"].items():
+        for operation in item.values():
+            _give_examples(path, operation, examples.get(operation["operationId"], {}))
+            if operation["operationId"] in BODY_OPTIONAL:
+                operation["requestBody"]["required"] = False
+    return document
+
+
+def _give_examples(path: str, operation: dict[str, Any], example: dict[str, Any]) -> None:
+    if "request" in example:
+        operation["requestBody"]["content"]["application/json"]["example"] = example["request"]
+    for status, response in operation["responses"].items():
+        for media_type, content in response.get("content", {}).items():
+            if media_type == PROBLEM_JSON:
+                slug = next(slug for slug, kind in TRANSPORT.items() if kind.status == int(status))
+                content["example"] = msgspec.to_builtins(Problem.of(slug).document(path))
+            elif "answer" in example:
+                content["example"] = example["answer"]
+
+
 @get(
     "/openapi.json",
     include_in_schema=False,
@@ -76,4 +130,23 @@ config = OpenAPIConfig(
 )
 def openapi_document(request: Request[Any, Any, Any]) -> dict[str, Any]:
     """The description of the REST interface, OpenAPI 3.1."""
-    return request.app.openapi_schema.to_schema()
+    state = request.app.state
+    if "openapi" not in state:
+        state.openapi = describe(request.app)
+    document: dict[str, Any] = state.openapi
+    return document
+
+
+@get("/docs", include_in_schema=False, opt={"exclude_from_csrf": True}, sync_to_thread=False)
+def swagger() -> Template:
+    """The same in Swagger UI, where one can try it out."""
+    return Template("swagger.html", headers={"Content-Security-Policy": DOCS_POLICY})
+
+
+@get("/redoc", include_in_schema=False, opt={"exclude_from_csrf": True}, sync_to_thread=False)
+def redoc() -> Template:
+    """The same in ReDoc, which is better to read."""
+    return Template("redoc.html", headers={"Content-Security-Policy": DOCS_POLICY})
+
+
+handlers = [openapi_document, swagger, redoc]

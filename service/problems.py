@@ -93,6 +93,18 @@ TRANSPORT: Final[Mapping[str, Kind]] = {
         "This address does not answer this method.",
         "Use one of the methods that the header Allow names.",
     ),
+    "not-acceptable": Kind(
+        406,
+        "Only as JSON",
+        "This address answers with JSON, and the header Accept says that it is not wanted.",
+        "Send Accept: application/json, or none.",
+    ),
+    "too-slow": Kind(
+        408,
+        "The request took too long to arrive",
+        "The request did not arrive within ten seconds.",
+        "Send it again, and all of it at once.",
+    ),
     "conflict": Kind(
         409,
         "The change conflicts with another one",
@@ -122,6 +134,18 @@ TRANSPORT: Final[Mapping[str, Kind]] = {
         "Too many attempts",
         "This has been tried too often.",
         "Wait as long as Retry-After says, and try again.",
+    ),
+    "too-many-requests": Kind(
+        429,
+        "Too many requests",
+        "More requests have come than this service takes from one person or one address.",
+        "Wait as long as Retry-After says; RateLimit says how many are left.",
+    ),
+    "head-too-large": Kind(
+        431,
+        "The headers are too large",
+        "The address and the headers of a request may have 64 kilobytes at most.",
+        "Send a shorter address, and fewer or shorter headers.",
     ),
     "internal-error": Kind(
         500,
@@ -184,8 +208,20 @@ STATUSES: Final[Mapping[int, str]] = {
     403: "not-allowed",
     404: "not-found",
     405: "method-not-allowed",
+    406: "not-acceptable",
+    408: "too-slow",
     413: "too-large",
     415: "unsupported-media-type",
+    429: "too-many-requests",
+    431: "head-too-large",
+}
+
+
+# What RFC 6750 (3.1) calls it when a token was sent and does not do. Who has sent none is told no error.
+BEARER_ERRORS: Final[Mapping[str, str]] = {
+    "invalid-token": "invalid_token",
+    SESSION_OVER: "invalid_token",
+    "not-permitted": "insufficient_scope",
 }
 
 
@@ -257,8 +293,9 @@ class Problem(Exception):
         self.headers = dict(headers or {})
         self.errors = list(errors)
         self.alternatives: list[Alternative] = []
-        if status == HTTPStatus.UNAUTHORIZED:
-            self.headers.setdefault("WWW-Authenticate", 'Bearer realm="parking"')
+        if status == HTTPStatus.UNAUTHORIZED or slug in BEARER_ERRORS:
+            error = f', error="{BEARER_ERRORS[slug]}"' if slug in BEARER_ERRORS else ""
+            self.headers.setdefault("WWW-Authenticate", f'Bearer realm="parking"{error}')
         elif status == HTTPStatus.SERVICE_UNAVAILABLE:
             self.headers.setdefault("Retry-After", str(RETRY_AFTER_SECONDS))
 

@@ -56,6 +56,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     log_level: LogLevel = "info"
     stop_delay: int = 0
     otlp_endpoint: str | None = None
+    allowed_origins: tuple[str, ...] = ()
+    person_requests: int = 2000
+    address_requests: int = 10_000
 
     def __repr__(self) -> str:
         return f"Settings(tenant={self.tenant!r}, lot={self.lot}, host={self.host!r}, port={self.port})"
@@ -87,6 +90,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         read.optional("LOG_LEVEL", _one_of(get_args(LogLevel)))
         read.optional("STOP_DELAY", _whole_number(0, 600))
         read.optional("OTLP_ENDPOINT", _collector)
+        read.optional("ALLOWED_ORIGINS", _origins)
+        read.optional("PERSON_REQUESTS", _whole_number(0, 1_000_000))
+        read.optional("ADDRESS_REQUESTS", _whole_number(0, 1_000_000))
         read.nothing_else()
         if read.faults:
             raise SettingsError(read.faults)
@@ -199,6 +205,15 @@ def _collector(text: str) -> str:
     if find_spec("opentelemetry") is None or find_spec("opentelemetry.exporter.otlp.proto.http") is None:
         raise ValueError("needs the packages of the extra telemetry, which are not installed")
     return text
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    origins = tuple(part.strip() for part in text.split(",") if part.strip())
+    for origin in origins:
+        parts = urlsplit(origin)
+        if origin != "*" and (parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}"):
+            raise ValueError("must be origins like https://example.org, parted by commas, or *")
+    return origins
 
 
 def _truth(text: str) -> bool:

@@ -378,7 +378,8 @@ begin
             select d.starts, d.ends, parking_private.rfc3339(d.starts, v_lot.time_zone) as start_time,
                    parking_private.rfc3339(d.ends, v_lot.time_zone) as end_time
             from (select distinct c.starts, c.ends from cells c) d
-        ), days as (
+        ), days as materialized (
+            -- Once, whatever the planner believes of a database that has just been filled.
             select c.spot_id, jsonb_agg(jsonb_build_object('start_time', t.start_time, 'end_time', t.end_time, 'status', c.status)
                 order by c.starts) as slots
             from cells c

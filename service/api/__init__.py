@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from litestar import Router
+from typing import Any
+
+from litestar import Request, Router
 from litestar.handlers import HTTPRouteHandler
 
 from service.api import changes, lots, openings
@@ -35,6 +37,7 @@ from service.api.states import find_spot_state, list_spot_states, set_spot_state
 from service.api.stats import show_stats
 from service.api.tenants import found_tenant, list_tenants, set_registration
 from service.edge import require_plain_query
+from service.habits.negotiation import require_json_welcome
 
 HANDLERS: list[HTTPRouteHandler] = [sign_in, list_spots, book_spot, find_reservation, complete_reservation, show_stats]
 
@@ -86,4 +89,10 @@ def auth_router(path: str) -> Router:
 
 
 def _router(path: str, handlers: list[HTTPRouteHandler]) -> Router:
-    return Router(path, route_handlers=handlers, before_request=require_plain_query, opt={"exclude_from_csrf": True})
+    return Router(path, route_handlers=handlers, before_request=_look_at, opt={"exclude_from_csrf": True})
+
+
+async def _look_at(request: Request[Any, Any, Any]) -> None:
+    """What holds for each request, before its parameters and its body are read."""
+    await require_json_welcome(request)
+    await require_plain_query(request)

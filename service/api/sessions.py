@@ -67,7 +67,7 @@ class Refreshing(Struct, forbid_unknown_fields=True, frozen=True):
 NOTHING = Refreshing()
 
 
-class NewPassword(Struct, forbid_unknown_fields=True):
+class PasswordChange(Struct, forbid_unknown_fields=True):
     """The new one has 8 to 72 bytes and is not the e-mail."""
 
     old_password: Password
@@ -267,7 +267,7 @@ async def show_account(request: AuthenticatedRequest, database: NamedDependency[
 @put(
     "/password",
     status_code=204,
-    dto=StrictJson[NewPassword],
+    dto=StrictJson[PasswordChange],
     return_dto=None,
     guards=[require_token],
     responses=problems(400, 401, 403, 413, 415, 422, 429),
@@ -276,7 +276,7 @@ async def show_account(request: AuthenticatedRequest, database: NamedDependency[
     summary="Change one's password",
 )
 async def change_password(
-    data: JSONBody[NewPassword], request: AuthenticatedRequest, database: NamedDependency[Database]
+    data: JSONBody[PasswordChange], request: AuthenticatedRequest, database: NamedDependency[Database]
 ) -> None:
     """From now on the new password counts, and all one's sessions but this one are over."""
     row = await database.row(

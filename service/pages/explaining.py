@@ -1,14 +1,30 @@
-"""What each problem means: the page that its type is the address of."""
+"""What each problem means: the page that its type is the address of, the list of all, and what has no address."""
 
 from __future__ import annotations
+
+from itertools import groupby
+from operator import attrgetter
 
 from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from service.database import Database
-from service.pages.answers import AnyRequest, AnyResponse, page
-from service.problems import TRANSPORT, Problem
+from service.habits.negotiation import prefers_html
+from service.pages.answers import AnyRequest, AnyResponse, answer_in_words, page
+from service.pages.language import choose, speak
+from service.problems import TRANSPORT, Problem, answer_problem, to_problem
+
+
+@get("/problems")
+async def list_problems(request: AnyRequest, database: NamedDependency[Database]) -> AnyResponse:
+    """All problems that there are, of the rules and of the transport, by their status."""
+    problems = {slug: Problem.of(slug) for slug in TRANSPORT}
+    rows = await database.rows("select p.slug, p.status, p.title, p.remedy from parking.problems() p", pool="public")
+    problems |= {row["slug"]: Problem(detail="", **row) for row in rows if row["slug"] not in TRANSPORT}
+    listed = sorted(problems.values(), key=attrgetter("status", "slug"))
+    by_status = [(status, list(each)) for status, each in groupby(listed, key=attrgetter("status"))]
+    return page(request, "problems.html", by_status=by_status)
 
 
 @get("/problems/{slug:str}")
@@ -18,7 +34,7 @@ async def explain_problem(request: AnyRequest, database: NamedDependency[Databas
         problem = Problem.of(slug)
     else:
         rows = await database.rows(
-            "select p.status, p.title, p.remedy from parking.problems() p where p.slug = $1", slug
+            "select p.status, p.title, p.remedy from parking.problems() p where p.slug = $1", slug, pool="public"
         )
         if not rows:
             raise Problem.of("not-found")
@@ -26,4 +42,20 @@ async def explain_problem(request: AnyRequest, database: NamedDependency[Databas
     return page(request, "problem.html", problem=problem)
 
 
-handlers = [explain_problem]
+def answer_unrouted(request: AnyRequest, exc: Exception) -> AnyResponse:
+    """The exception handler of what has no address or not this method: a page for people, a problem for programs."""
+    if not prefers_html(request):
+        response: AnyResponse = answer_problem(request, exc)
+    elif request.headers.get("HX-Request"):
+        response = answer_in_words(request, exc)
+    else:
+        speak(choose(request.headers.get("accept-language", "")))
+        problem = to_problem(exc)
+        # Nobody's page: there is no route here that could have made a token for the form that signs out.
+        response = page(request, "problem.html", problem.status, problem=problem, identity=None)
+        response.headers.update(problem.headers)
+    response.headers["Vary"] = "Accept"
+    return response
+
+
+handlers = [list_problems, explain_problem]

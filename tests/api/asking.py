@@ -46,6 +46,9 @@ def problem(answer: httpx.Response, status: int, slug: str) -> dict[str, Any]:
 
 def assert_secure(answer: httpx.Response) -> None:
     """The headers that every answer has."""
+    assert answer.headers["cross-origin-opener-policy"] == "same-origin"
+    assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+    assert "camera=()" in answer.headers["permissions-policy"]
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["referrer-policy"] == "same-origin"
     assert "default-src 'none'" in answer.headers["content-security-policy"]

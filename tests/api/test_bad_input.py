@@ -124,6 +124,24 @@ async def test_fields_that_are_wrong(
         assert errors(answer).keys() == pointers
 
 
+@pytest.mark.parametrize(
+    ("change", "pointers"),
+    [
+        ({"layout": [{"rows": [{"spots": 1}, {"spots": "x"}]}]}, {"/layout/0/rows/1/spots"}),
+        ({"layout": [{"rows": 1}, {"rows": -1}]}, {"/layout/1/rows"}),
+        ({"layout": {"floors": 1, "rows": 1, "spots": "1"}}, {"/layout/spots"}),
+        ({"amenities": ["ev", 2], "name": ""}, {"/amenities/1", "/name"}),
+        ({"slots": ["08:00-12:00", "x" * 30]}, {"/slots/1"}),
+    ],
+    ids=str,
+)
+async def test_fields_that_are_wrong_deep_inside(
+    module_client: httpx.AsyncClient, driver: dict[str, str], change: dict[str, Any], pointers: set[str]
+) -> None:
+    body = {"name": "Deep", "time_zone": "UTC", "layout": {"floors": 1, "rows": 1, "spots": 1}} | change
+    assert errors(await module_client.post("/api/lots", json=body, headers=driver)).keys() == pointers
+
+
 async def test_numbers_that_no_float_holds(module_client: httpx.AsyncClient, driver: dict[str, str]) -> None:
     for number in ("1e400", "-1e999", "1.0", "1e0"):
         content = json.dumps(booking()).replace('"spot_id": 1', f'"spot_id": {number}')

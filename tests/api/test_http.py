@@ -1,12 +1,14 @@
 """What HTTP asks for beyond the routes: unknown addresses and methods, HEAD and OPTIONS, headers, CSRF."""
 
 import asyncio
+import contextlib
+import json
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
-from service.edge import LARGEST_DISCARD
+from service.habits.exchange import LARGEST_DISCARD
 from tests.api.asking import ROOTS, assert_secure, booking, problem, stored
 from tests.support import Database, Service, issue_token
 
@@ -62,9 +64,152 @@ async def test_head_is_get_without_the_body(module_client: httpx.AsyncClient, pa
     assert {**head.headers, **own} == {**get.headers, **own}
 
 
+async def test_https_is_insisted_on_where_cookies_are_for_it_alone(
+    module_client: httpx.AsyncClient, module_database: Database
+) -> None:
+    assert "strict-transport-security" not in (await module_client.get("/spots")).headers
+    with Service(module_database, environ={"PARKING_SECURE_COOKIES": "true"}) as service:
+        for path in ("/", "/spots", "/nothing"):
+            answer = await module_client.get(f"{service.url}{path}")
+            assert "max-age=63072000" in answer.headers["strict-transport-security"]
+
+
 async def test_every_answer_is_secured(module_client: httpx.AsyncClient) -> None:
     for path in ("/", "/sign-in", "/spots", "/openapi.json", "/static/", "/nothing", "/login", "/spots?date=x"):
         assert_secure(await module_client.get(path))
+
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nothing", 404), ("GET", "/book", 405)])
+async def test_a_browser_that_is_lost_sees_a_page(
+    module_client: httpx.AsyncClient, method: str, path: str, status: int
+) -> None:
+    page = await module_client.request(method, path, headers=BROWSER)
+    assert page.status_code == status
+    assert page.headers["content-type"].startswith("text/html")
+    assert "<h1>" in page.text
+    assert page.headers["vary"] == "Accept"
+    assert_secure(page)
+    for accept in ("*/*", "application/json", "application/json, text/html;q=0.9", "text/html;q=0", "", ";;q=x,,"):
+        answer = await module_client.request(method, path, headers={"Accept": accept})
+        document = problem(answer, status, "not-found" if status == 404 else "method-not-allowed")
+        assert document["status"] == status
+        assert ("allow" in answer.headers) == (status == 405)
+
+
+@pytest.mark.parametrize(
+    ("accept", "status"),
+    [
+        ("application/json", 200),
+        ("*/*", 200),
+        ("application/*;q=0.1", 200),
+        ("text/html, */*;q=0.01", 200),
+        ("APPLICATION/JSON", 200),
+        ("", 200),
+        (",", 406),
+        ("application/xml", 406),
+        ("text/html", 406),
+        ("application/json;q=0, */*", 406),
+        ("application/json;q=0", 406),
+        ("application/json;q=inf", 406),
+        ("application/json;q=nan", 406),
+        ("a/b" + ",a/b" * 100, 406),
+    ],
+)
+async def test_json_for_those_who_want_it(module_client: httpx.AsyncClient, accept: str, status: int) -> None:
+    answer = await module_client.get("/spots", headers={"Accept": accept})
+    assert answer.status_code == status
+    if status == 406:
+        problem(answer, 406, "not-acceptable")
+
+
+async def exchange(service: Service, *parts: bytes, pause: float = 0) -> bytes:
+    """What comes back for these bytes until the service closes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+    try:
+        answer = asyncio.create_task(reader.read())
+        for part in parts:
+            if not answer.done():
+                writer.write(part)
+                await asyncio.sleep(pause)
+        async with asyncio.timeout(20):
+            return await answer
+    finally:
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+def told(answer: bytes, status: int, slug: str) -> None:
+    """Assert that this is that problem, and the last word."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    assert first.split()[1] == str(status), answer
+    assert headers["content-type"] == "application/problem+json"
+    assert headers["connection"] == "close"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert int(headers["content-length"]) == len(body)
+    assert json.loads(body)["type"] == f"/problems/{slug}"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"nonsense\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"FETCH /spots HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /spots HTTP/1.1\r\nHost: x\r\nA b: c\r\n\r\n",
+        b"GET /spots HTTP/1.1\r\nHost: x\r\nA: \x00\r\n\r\n",
+        b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
+        b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+    ],
+    ids=lambda request: repr(request[:30]),
+)
+async def test_what_is_no_http_is_refused_as_a_problem(module_service: Service, request_: bytes) -> None:
+    told(await exchange(module_service, request_), 400, "invalid-request")
+
+
+@pytest.mark.parametrize("head", [b"GET /" + b"x" * 100_000, b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 20_000])
+async def test_a_head_without_an_end_is_refused(module_service: Service, head: bytes) -> None:
+    told(await exchange(module_service, head), 431, "head-too-large")
+
+
+SLOW = 0.7
+"""Instead of ten seconds; the figure itself is no test's business."""
+
+IMPATIENT = f"""
+import sys
+import service.__main__
+from service.habits import exchange, server
+assert (exchange.LONGEST_BODY_SECONDS, server.LONGEST_HEAD_SECONDS) == (10, 10)
+exchange.LONGEST_BODY_SECONDS = server.LONGEST_HEAD_SECONDS = {SLOW}
+sys.exit(service.__main__.main())
+"""
+
+
+async def test_slow_senders_are_refused_while_others_are_served(module_database: Database) -> None:
+    with Service(module_database, program=IMPATIENT) as service:
+        head = b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
+        drips = [b"G", b"E", b"T", b" ", b"/"] * 3
+        slow = [
+            *(asyncio.create_task(exchange(service, *drips, pause=0.1)) for _ in range(50)),
+            *(asyncio.create_task(exchange(service, head, b"{", b"}", pause=0.1)) for _ in range(50)),
+            asyncio.create_task(exchange(service)),
+        ]
+        async with httpx.AsyncClient(base_url=service.url, timeout=5, trust_env=False) as client:
+            served = 0
+            while not all(task.done() for task in slow):
+                assert (await client.get("/spots")).status_code == 200
+                served += 1
+            assert served > 10
+        *answers, nothing = await asyncio.gather(*slow)
+        assert nothing == b""
+        for answer in answers:
+            told(answer, 408, "too-slow")
 
 
 @pytest.mark.parametrize("size", [60_000, LARGEST_DISCARD + 10_000])

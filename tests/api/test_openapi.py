@@ -1,6 +1,9 @@
 """/openapi.json: what it says is there and true, and all of it is tried."""
 
+import json
+import os
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -139,6 +142,9 @@ async def test_errors_are_declared_as_problems(document: dict[str, Any]) -> None
         assert {"400", "413", "415"} <= responses.keys() or "requestBody" not in operation
         for status, response in responses.items():
             media = "application/json" if status.startswith("2") else "application/problem+json"
+            if status[0] > "2":
+                example = response["content"]["application/problem+json"]["example"]
+                assert (str(example["status"]), example["instance"]) == (status, path)
             assert list(response.get("content", [])) == ([] if status == "204" else [media])
 
 
@@ -155,9 +161,54 @@ async def test_every_link_in_the_document_leads_somewhere(document: dict[str, An
             node = node[step]
 
 
+RECORDED = Path(__file__).parents[2] / "service" / "examples.json"
+RECORDING = "RECORD_EXAMPLES" in os.environ
+"""With it in the environment these tests write the examples anew, and without it they compare."""
+
+SECRETS = {
+    "token": "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl",
+    "refresh_token": "c2VjcmV0LWZvci10aGUtc2FrZS1vZi1hbi1leGFtcGxl",
+}
+
+
+def cut(node: Any) -> Any:  # noqa: ANN401 (any JSON)
+    """Two of what there are many of, and no secret."""
+    if isinstance(node, dict):
+        return {name: SECRETS.get(name, cut(child)) for name, child in node.items()}
+    return [cut(child) for child in node[:2]] if isinstance(node, list) else node
+
+
+def shape(node: Any) -> Any:  # noqa: ANN401 (any JSON)
+    """What kinds of values there are where; of a list, that of its first. Null stands for whatever it lacks."""
+    if isinstance(node, dict):
+        return {name: kind for name, child in node.items() if (kind := shape(child)) is not None}
+    if isinstance(node, list):
+        return [shape(child) for child in node[:1]]
+    return None if node is None else "number" if isinstance(node, int | float) else type(node).__name__
+
+
+def check_example(answer: httpx.Response, operation: dict[str, Any]) -> None:
+    """Assert that the document's example is what was asked and answered now; or record it."""
+    name = operation["operationId"]
+    asked = json.loads(answer.request.content) if answer.request.content else None
+    real = {"request": asked, "answer": answer.json() if answer.content else None}
+    real = {key: value for key, value in real.items() if value is not None}
+    if RECORDING:
+        recorded = json.loads(RECORDED.read_text()) | {name: cut(real)}
+        RECORDED.write_text(json.dumps(dict(sorted(recorded.items())), indent=1, ensure_ascii=False) + "\n")
+        return
+    documented = {}
+    if "requestBody" in operation and asked is not None:
+        documented["request"] = operation["requestBody"]["content"]["application/json"].get("example")
+    if content := operation["responses"][str(answer.status_code)].get("content"):
+        documented["answer"] = content["application/json"].get("example")
+    assert shape(documented) == shape(cut(real)), f"{name}: record the examples anew with RECORD_EXAMPLES=1"
+
+
 def check_answer(answer: httpx.Response, operation: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
     """Assert that the answer is the success that the operation describes; its body, or the first of a list."""
     assert answer.is_success, answer.text
+    check_example(answer, operation)
     response = operation["responses"][str(answer.status_code)]
     assert {header.lower() for header in response.get("headers", {})} <= answer.headers.keys()
     if answer.status_code == 204:

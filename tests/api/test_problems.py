@@ -1,6 +1,9 @@
 """The one table from SQLSTATE to HTTP."""
 
+import re
+
 import asyncpg
+import httpx
 import pytest
 from litestar.exceptions import MethodNotAllowedException, NotFoundException, PermissionDeniedException
 
@@ -78,6 +81,35 @@ def test_each_problem_of_the_transport_can_be_made() -> None:
         assert problem.status == kind.status
         assert problem.document("/x").instance == "/x"
         assert ("WWW-Authenticate" in problem.headers) == (kind.status == 401)
+
+
+async def test_each_problem_has_a_page_and_the_list_leads_there(
+    module_client: httpx.AsyncClient, module_database: Database
+) -> None:
+    slugs = {*TRANSPORT, *module_database.psql("select slug from parking.problems()").split()}
+    answer = await module_client.get("/problems/")
+    assert answer.headers["content-type"].startswith("text/html")
+    assert set(re.findall(r'href="/problems/([^"]+)"', answer.text)) == slugs
+    for slug in slugs:
+        page = await module_client.get(f"/problems/{slug}")
+        assert page.status_code == 200, slug
+        assert re.search(r"<h1>[^<]{4,}</h1>", page.text), slug
+        # What it means or what to do: at least a sentence besides the title.
+        assert re.search(r"<p>[A-Za-z][^<]{10,}\.</p>", page.text), slug
+    assert (await module_client.get("/problems/no-such-problem")).status_code == 404
+
+
+def test_a_token_that_does_not_do_is_told_apart_from_none() -> None:
+    """RFC 6750, 3.1: an error only for who has sent a token."""
+    said = {
+        "not-signed-in": 'Bearer realm="parking"',
+        "wrong-credentials": 'Bearer realm="parking"',
+        "invalid-token": 'Bearer realm="parking", error="invalid_token"',
+        "session-over": 'Bearer realm="parking", error="invalid_token"',
+    }
+    assert {slug: Problem.of(slug).headers["WWW-Authenticate"] for slug in said} == said
+    refused = Problem("not-permitted", status=403, title="", detail="")
+    assert refused.headers["WWW-Authenticate"] == 'Bearer realm="parking", error="insufficient_scope"'
 
 
 async def test_a_refusal_of_the_rules_says_everything_itself(connect: Connect, database: Database) -> None:

@@ -115,3 +115,16 @@ async def test_another_lot_has_its_own_spots_and_time_zone(client: httpx.AsyncCl
     assert (await client.get("/spots", params={"lot": lot})).json() == []
     stats = (await client.get("/stats", params={"lot": lot})).json()
     assert (stats["spots"], stats["time_zone"]) == (0, "Asia/Kathmandu")
+
+
+async def test_a_large_lot_is_shown_before_anything_is_known_about_its_tables(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    """Without statistics a plan must not be quadratic either: 504 otherwise."""
+    database.psql("delete from pg_statistic")
+    database.psql("update pg_class set reltuples = -1 where relnamespace = 'parking'::regnamespace")
+    large = database.psql("select lot_id from parking.spots group by lot_id having count(*) > 1000 limit 1")
+    for path in (f"/api/spots?lot={large}&date=2026-12-01", f"/api/lots/{large}/board?date=2026-12-01"):
+        answer = await client.get(path)
+        assert answer.status_code == 200, answer.text
+        assert len(answer.json()) == 1500
