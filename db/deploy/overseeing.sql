@@ -1,0 +1,591 @@
+-- Deploy parking:overseeing to pg
+-- requires: overriding
+-- requires: event_times
+--
+-- What those who run a lot see of it: the states of its spots with why and who, what happened and who did it, and the
+-- figures of a day. All of it takes read:analytics, and a DBA in psql may leave the actor out.
+--
+-- A reservation holds its spot from its start until it ends or is ended, whichever comes first; one that was cancelled
+-- before its start held nothing, and needs no rule of its own. A day is the lot's own, from midnight to midnight, and is
+-- taken in real half hours: the day on which the clocks go back has fifty. Of a half hour counts how many spots are held
+-- at once at most. Two reservations of one spot count once, even where an ended one and its successor overlap on paper:
+-- the times that a spot is held are made one before any are counted.
+--
+-- Bookings, cancellations and the like count on the day on which they happened, whatever day they are for.
+
+begin;
+
+set local role parking_owner;
+
+create function parking_private.oversee_lot(lot bigint, actor bigint)
+    returns parking.lots
+    language plpgsql
+    volatile
+as $$
+declare
+    v_found record;
+    v_lot   parking.lots;
+begin
+    select f.tenant_id, f.id into v_found from parking_private.find_tenant_of_lot(oversee_lot.lot, 'default') f;
+    perform parking_private.require_actor_or_dba(actor, 'read:analytics', v_found.tenant_id);
+    select l.* into v_lot
+    from parking.lots l
+    where l.tenant_id = parking_private.current_tenant()
+      and l.retired_at is null
+      and (l.id = v_found.id or oversee_lot.lot is null)
+    order by l.id = v_found.id desc, l.public desc, l.id
+    limit 1;
+    if not found then
+        perform parking_private.refuse('unknown-lot', format('There is no lot %s.', coalesce(oversee_lot.lot::text, 'in this tenant')));
+    end if;
+    return v_lot;
+end
+$$;
+
+comment on function parking_private.oversee_lot(bigint, bigint) is
+    'A lot of the actor''s own tenant, by its number or the first one, for who may see how it is used and for DBAs; its tenant entered. Or the problems unknown-actor, not-permitted, unknown-lot.';
+
+
+create function parking_private.local_day(
+    lot        parking.lots,
+    day        date,
+    now        timestamptz,
+    out starts timestamptz,
+    out ends   timestamptz
+)
+    language plpgsql
+    stable
+as $$
+declare
+    v_day constant date := coalesce(local_day.day, (now at time zone lot.time_zone)::date);
+begin
+    perform parking_private.require_day(v_day);
+    starts := v_day::timestamp at time zone lot.time_zone;
+    ends := (v_day + 1)::timestamp at time zone lot.time_zone;
+end
+$$;
+
+comment on function parking_private.local_day(parking.lots, date, timestamptz) is
+    'From when until when a lot''s local day lasts, today without one; or the problem day-out-of-range.';
+
+
+create function parking_private.held_spots(
+    lot    parking.lots,
+    starts timestamptz,
+    ends   timestamptz
+)
+    returns table (
+        step_starts timestamptz,
+        step_ends   timestamptz,
+        spots       bigint,
+        held        bigint
+    )
+    language plpgsql
+    stable
+as $$
+#variable_conflict use_column
+declare
+    v_lot  constant parking.lots := held_spots.lot;
+    v_from constant timestamptz := held_spots.starts;
+    v_to   constant timestamptz := held_spots.ends;
+begin
+    return query
+        with places as materialized (
+            select s.id, s.retired_at from parking.spots s where s.tenant_id = v_lot.tenant_id and s.lot_id = v_lot.id
+        ), held as (
+            select range_agg(tstzrange(greatest(r.starts, v_from), least(r.ends, r.ended_at, p.retired_at, v_to))) as times
+            from parking.reservations r
+            join places p on p.id = r.spot_id
+            where r.tenant_id = v_lot.tenant_id
+              and r.lot_id = v_lot.id
+              and r.starts > v_from - interval '168 hours'
+              and r.starts < v_to
+              and r.ends > v_from
+              and least(r.ends, r.ended_at, p.retired_at) > greatest(r.starts, v_from)
+            group by r.spot_id
+        ), turns as (
+            select t.at, sum(t.change) as change
+            from held h
+            cross join lateral unnest(h.times) u(period)
+            cross join lateral (values (lower(u.period), 1), (upper(u.period), -1)) t(at, change)
+            group by t.at
+        ), levels as (
+            select t.at as starts, lead(t.at, 1, v_to) over (order by t.at) as ends, sum(t.change) over (order by t.at) as held
+            from turns t
+        ), highest as (
+            select g.step, max(l.held) as held
+            from levels l
+            cross join lateral generate_series(
+                floor(extract(epoch from l.starts - v_from) / 1800)::integer,
+                ceil(extract(epoch from l.ends - v_from) / 1800)::integer - 1) g(step)
+            group by g.step
+        ), steps as (
+            select g.step::integer as step, v_from + g.step * interval '30 minutes' as starts,
+                   least(v_from + (g.step + 1) * interval '30 minutes', v_to) as ends
+            from generate_series(0, ceil(extract(epoch from v_to - v_from) / 1800)::integer - 1) g(step)
+        )
+        select s.starts, s.ends,
+               (select count(*) from places p where p.retired_at is null or p.retired_at > s.starts),
+               coalesce(h.held, 0)::bigint
+        from steps s
+        left join highest h on h.step = s.step
+        order by s.starts;
+end
+$$;
+
+comment on function parking_private.held_spots(parking.lots, timestamptz, timestamptz) is
+    'The half hours of a period, each with the spots that a lot has then and how many reservations hold at once at most.';
+
+
+create function parking.day_course(
+    lot   bigint default null,
+    day   date default null,
+    actor bigint default null
+)
+    returns table (
+        starts      timestamptz,
+        ends        timestamptz,
+        spots       bigint,
+        held        bigint,
+        peak        boolean,
+        booked      bigint,
+        rescheduled bigint,
+        cancelled   bigint,
+        completed   bigint,
+        released    bigint
+    )
+    language plpgsql
+    volatile
+    security definer
+    set search_path = pg_catalog, parking, parking_private, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_lot constant parking.lots := parking_private.oversee_lot(day_course.lot, day_course.actor);
+    v_day record;
+begin
+    select d.starts, d.ends into v_day from parking_private.local_day(v_lot, day_course.day, parking.clock()) d;
+    return query
+        with happened as (
+            select floor(extract(epoch from e.at - v_day.starts) / 1800)::integer as step, e.type, count(*) as events
+            from parking.events e
+            where e.tenant_id = v_lot.tenant_id and e.lot_id = v_lot.id and e.at >= v_day.starts and e.at < v_day.ends
+            group by 1, 2
+        ), counts as (
+            select h.step,
+                   sum(h.events) filter (where h.type = 'booked') as booked,
+                   sum(h.events) filter (where h.type = 'rescheduled') as rescheduled,
+                   sum(h.events) filter (where h.type = 'cancelled') as cancelled,
+                   sum(h.events) filter (where h.type = 'completed') as completed,
+                   sum(h.events) filter (where h.type = 'released') as released
+            from happened h
+            group by h.step
+        )
+        select s.step_starts, s.step_ends, s.spots, s.held, s.held > 0 and s.held = max(s.held) over (),
+               coalesce(c.booked, 0)::bigint, coalesce(c.rescheduled, 0)::bigint, coalesce(c.cancelled, 0)::bigint,
+               coalesce(c.completed, 0)::bigint, coalesce(c.released, 0)::bigint
+        from parking_private.held_spots(v_lot, v_day.starts, v_day.ends) s
+        left join counts c on c.step = floor(extract(epoch from s.step_starts - v_day.starts) / 1800)
+        order by s.step_starts;
+end
+$$;
+
+comment on function parking.day_course(bigint, date, bigint) is
+$$A lot's local day in half hours: how many of its spots are held at once at most, and what happened; without a day, today.
+
+What lies ahead is held by what is booked so far. peak: no half hour of the day has more. What happened counts when it
+happened, whatever time it is about. For those who may see how lots are used, and for DBAs, who may leave the actor out.
+
+Problems: unknown-actor, not-permitted, unknown-lot, day-out-of-range.
+
+Example:
+    select b.spot from parking.book(parking.find_person('driver1@parking.com'), 3, 'tomorrow 08:15', 'tomorrow 09:30') b;
+      spot
+    --------
+     Spot 3
+    (1 row)
+
+    select starts::time, ends::time, spots, held, peak
+    from parking.day_course(1, current_date + 1)
+    where starts between 'tomorrow 07:30' and 'tomorrow 09:30';
+      starts  |   ends   | spots | held | peak
+    ----------+----------+-------+------+------
+     07:30:00 | 08:00:00 |     5 |    0 | f
+     08:00:00 | 08:30:00 |     5 |    1 | t
+     08:30:00 | 09:00:00 |     5 |    1 | t
+     09:00:00 | 09:30:00 |     5 |    1 | t
+     09:30:00 | 10:00:00 |     5 |    0 | f
+    (5 rows)$$;
+
+grant execute on function parking.day_course(bigint, date, bigint) to parking_service, parking_dba;
+
+
+create function parking.day_figures(
+    lot   bigint default null,
+    day   date default null,
+    actor bigint default null
+)
+    returns table (
+        type        text,
+        spots       bigint,
+        free_now    bigint,
+        held_now    bigint,
+        closed_now  bigint,
+        unknown_now bigint,
+        booked      bigint,
+        rescheduled bigint,
+        cancelled   bigint,
+        completed   bigint,
+        released    bigint
+    )
+    language plpgsql
+    volatile
+    security definer
+    set search_path = pg_catalog, parking, parking_private, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_lot constant parking.lots := parking_private.oversee_lot(day_figures.lot, day_figures.actor);
+    v_now constant timestamptz := parking.clock();
+    v_day record;
+begin
+    select d.starts, d.ends into v_day from parking_private.local_day(v_lot, day_figures.day, v_now) d;
+    return query
+        with now as (
+            select s.type, c.state, count(*) as spots
+            from parking_private.conditions(v_lot, null, v_now) c
+            join parking.spots s on s.tenant_id = v_lot.tenant_id and s.id = c.spot_id
+            group by s.type, c.state
+        ), happened as (
+            select s.type, e.event, sum(e.events) as events
+            from (
+                select e.spot_id, e.type as event, count(*) as events
+                from parking.events e
+                where e.tenant_id = v_lot.tenant_id and e.lot_id = v_lot.id and e.at >= v_day.starts and e.at < v_day.ends
+                group by e.spot_id, e.type
+            ) e
+            join parking.spots s on s.tenant_id = v_lot.tenant_id and s.id = e.spot_id
+            group by s.type, e.event
+        ), counted as (
+            select n.type, n.state as what, n.spots as number from now n
+            union all
+            select h.type, h.event, h.events from happened h
+        )
+        select case when grouping(c.type) = 0 then c.type else 'all' end,
+               coalesce(sum(c.number) filter (where c.what in ('free', 'reserved', 'occupied', 'maintenance', 'unknown')), 0)::bigint,
+               coalesce(sum(c.number) filter (where c.what = 'free'), 0)::bigint,
+               coalesce(sum(c.number) filter (where c.what in ('reserved', 'occupied')), 0)::bigint,
+               coalesce(sum(c.number) filter (where c.what = 'maintenance'), 0)::bigint,
+               coalesce(sum(c.number) filter (where c.what = 'unknown'), 0)::bigint,
+               coalesce(sum(c.number) filter (where c.what = 'booked'), 0)::bigint,
+               coalesce(sum(c.number) filter (where c.what = 'rescheduled'), 0)::bigint,
+               coalesce(sum(c.number) filter (where c.what = 'cancelled'), 0)::bigint,
+               coalesce(sum(c.number) filter (where c.what = 'completed'), 0)::bigint,
+               coalesce(sum(c.number) filter (where c.what = 'released'), 0)::bigint
+        from counted c
+        group by grouping sets ((c.type), ())
+        order by grouping(c.type), c.type;
+end
+$$;
+
+comment on function parking.day_figures(bigint, date, bigint) is
+$$What happened in a lot on one of its local days, by type of spot and, in the row "all", altogether; and the state of its spots at this moment.
+
+held_now: a reservation runs, or somebody says that the spot is reserved or occupied; closed_now: in maintenance. Without
+a day, today. For those who may see how lots are used, and for DBAs, who may leave the actor out.
+
+Problems: unknown-actor, not-permitted, unknown-lot, day-out-of-range.
+
+Example:
+    select b.spot from parking.book(parking.find_person('driver1@parking.com'), 3, 'tomorrow 08:00', 'tomorrow 12:00') b;
+      spot
+    --------
+     Spot 3
+    (1 row)
+
+    select type, spots, free_now, held_now, booked, released from parking.day_figures();
+       type   | spots | free_now | held_now | booked | released
+    ----------+-------+----------+----------+--------+----------
+     handicap |     1 |        1 |        0 |      1 |        0
+     regular  |     4 |        4 |        0 |      0 |        0
+     all      |     5 |        5 |        0 |      1 |        0
+    (3 rows)$$;
+
+grant execute on function parking.day_figures(bigint, date, bigint) to parking_service, parking_dba;
+
+
+create function parking.day_peaks(
+    lot   bigint default null,
+    day   date default null,
+    actor bigint default null
+)
+    returns table (
+        starts timestamptz,
+        ends   timestamptz,
+        spots  bigint,
+        held   bigint
+    )
+    language plpgsql
+    volatile
+    security definer
+    set search_path = pg_catalog, parking, parking_private, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    return query
+        select min(p.starts), max(p.ends), min(p.spots), min(p.held)
+        from (
+            -- Half hours that follow one another are as far behind their number among all as behind that among the peaks.
+            select c.starts, c.ends, c.spots, c.held, c.peak,
+                   row_number() over (order by c.starts) - row_number() over (partition by c.peak order by c.starts) as run
+            from parking.day_course(day_peaks.lot, day_peaks.day, day_peaks.actor) c
+        ) p
+        where p.peak
+        group by p.run
+        order by 1;
+end
+$$;
+
+comment on function parking.day_peaks(bigint, date, bigint) is
+$$When most spots of a lot are held on one of its local days, and how many: the half hours of parking.day_course() that are a peak, those that adjoin as one.
+
+None, where nothing is held. Without a day, today. For those who may see how lots are used, and for DBAs, who may leave
+the actor out.
+
+Problems: unknown-actor, not-permitted, unknown-lot, day-out-of-range.
+
+Example:
+    select b.spot from parking.book(parking.find_person('driver1@parking.com'), 3, 'tomorrow 08:00', 'tomorrow 12:00') b;
+      spot
+    --------
+     Spot 3
+    (1 row)
+
+    select p.starts::time, p.ends::time, p.held from parking.day_peaks(1, current_date + 1) p;
+      starts  |   ends   | held
+    ----------+----------+------
+     08:00:00 | 12:00:00 |    1
+    (1 row)$$;
+
+grant execute on function parking.day_peaks(bigint, date, bigint) to parking_service, parking_dba;
+
+
+create function parking.count_states(
+    lot   bigint default null,
+    actor bigint default null
+)
+    returns table (
+        floor_id    bigint,
+        floor       text,
+        row_id      bigint,
+        "row"       text,
+        spots       bigint,
+        free        bigint,
+        reserved    bigint,
+        occupied    bigint,
+        maintenance bigint,
+        unknown     bigint
+    )
+    language plpgsql
+    volatile
+    security definer
+    set search_path = pg_catalog, parking, parking_private, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_lot constant parking.lots := parking_private.oversee_lot(count_states.lot, count_states.actor);
+begin
+    return query
+        select f.id, f.name, r.id, r.name,
+               count(c.spot_id),
+               count(c.spot_id) filter (where c.state = 'free'),
+               count(c.spot_id) filter (where c.state = 'reserved'),
+               count(c.spot_id) filter (where c.state = 'occupied'),
+               count(c.spot_id) filter (where c.state = 'maintenance'),
+               count(c.spot_id) filter (where c.state = 'unknown')
+        from parking.rows r
+        join parking.floors f on f.tenant_id = r.tenant_id and f.id = r.floor_id
+        join parking.spots s on s.tenant_id = r.tenant_id and s.row_id = r.id and s.retired_at is null
+        join parking_private.conditions(v_lot, null, parking.clock()) c on c.spot_id = s.id
+        where r.tenant_id = v_lot.tenant_id and r.lot_id = v_lot.id and r.retired_at is null
+        group by f.id, f.name, f.position, r.id, r.name, r.position
+        order by f.position, r.position;
+end
+$$;
+
+comment on function parking.count_states(bigint, bigint) is
+$$How many spots of each row of a lot are in which state at this moment; rows without spots are left out.
+
+For those who may see how lots are used, and for DBAs, who may leave the actor out.
+
+Problems: unknown-actor, not-permitted, unknown-lot.
+
+Example:
+    select floor, "row", spots, free, maintenance from parking.count_states(1);
+        floor     |  row  | spots | free | maintenance
+    --------------+-------+-------+------+-------------
+     Ground floor | Row A |     5 |    5 |           0
+    (1 row)$$;
+
+grant execute on function parking.count_states(bigint, bigint) to parking_service, parking_dba;
+
+
+create function parking.inspect_spots(
+    lot     bigint default null,
+    of_row  bigint default null,
+    actor   bigint default null,
+    skip    integer default 0,
+    at_most integer default 200
+)
+    returns table (
+        spot_id  bigint,
+        spot     text,
+        type     text,
+        floor_id bigint,
+        floor    text,
+        row_id   bigint,
+        "row"    text,
+        state    text,
+        source   text,
+        reason   text,
+        who      text,
+        since    timestamptz,
+        until    timestamptz
+    )
+    language plpgsql
+    volatile
+    security definer
+    set search_path = pg_catalog, parking, parking_private, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_lot constant parking.lots := parking_private.oversee_lot(inspect_spots.lot, inspect_spots.actor);
+    v_now constant timestamptz := parking.clock();
+begin
+    if at_most is null or at_most < 1 or at_most > 100000 or skip is null or skip < 0 then
+        perform parking_private.refuse('not-a-number-of-rows',
+            format('At most %s spots behind %s cannot be read.', coalesce(at_most::text, 'null'), coalesce(skip::text, 'null')));
+    end if;
+    return query
+        select c.spot_id, c.spot, s.type, f.id, f.name, r.id, r.name, c.state, c.source, c.reason,
+               case
+                   when c.source <> 'bookings' then (
+                       select p.display_name
+                       from parking.overrides o
+                       join parking.people p on p.tenant_id = o.tenant_id and p.id = o.set_by
+                       where o.tenant_id = v_lot.tenant_id and o.lot_id = v_lot.id and o.spot_id = c.spot_id and o.ended_at is null)
+                   when c.state = 'reserved' then (
+                       select p.display_name
+                       from parking.reservations b
+                       join parking.people p on p.tenant_id = b.tenant_id and p.id = b.person_id
+                       where b.tenant_id = v_lot.tenant_id and b.spot_id = c.spot_id and b.status = 'active' and b.ends > v_now
+                       order by b.ends
+                       limit 1)
+               end,
+               c.since, c.until
+        from (
+            select n.spot_id, n.spot, n.state, n.source, n.reason, n.since, n.until
+            from parking_private.conditions(v_lot, null, v_now) n
+        ) c
+        join parking.spots s on s.tenant_id = v_lot.tenant_id and s.id = c.spot_id
+        join parking.rows r on r.tenant_id = s.tenant_id and r.id = s.row_id
+        join parking.floors f on f.tenant_id = r.tenant_id and f.id = r.floor_id
+        where inspect_spots.of_row is null or r.id = inspect_spots.of_row
+        order by f.position, r.position, s.position, s.id
+        limit inspect_spots.at_most
+        offset inspect_spots.skip;
+end
+$$;
+
+comment on function parking.inspect_spots(bigint, bigint, bigint, integer, integer) is
+$$The spots of a lot, or of one of its rows, with the state that each is in at this moment, why, and who: the operator who said so, or the driver who has booked it.
+
+At most 200 of them unless told otherwise, after the first ones that are to be skipped. For those who may see how lots are
+used, and for DBAs, who may leave the actor out.
+
+Problems: unknown-actor, not-permitted, unknown-lot, not-a-number-of-rows.
+
+Example:
+    select c.state from parking.set_spot_state(parking.find_person('operator@parking.com'), 2, 'maintenance', 'Oil') c;
+        state
+    -------------
+     maintenance
+    (1 row)
+
+    select spot, state, reason, who from parking.inspect_spots(1, at_most => 3);
+      spot  |    state    | reason |      who
+    --------+-------------+--------+---------------
+     Spot 1 | free        |        |
+     Spot 2 | maintenance | Oil    | Olga Operator
+     Spot 3 | free        |        |
+    (3 rows)$$;
+
+grant execute on function parking.inspect_spots(bigint, bigint, bigint, integer, integer) to parking_service, parking_dba;
+
+
+create function parking.list_events(
+    lot     bigint default null,
+    actor   bigint default null,
+    before  bigint default null,
+    at_most integer default 50
+)
+    returns table (
+        id             bigint,
+        at             timestamptz,
+        type           text,
+        spot_id        bigint,
+        spot           text,
+        reservation_id bigint,
+        starts         timestamptz,
+        ends           timestamptz,
+        who            text
+    )
+    language plpgsql
+    volatile
+    security definer
+    set search_path = pg_catalog, parking, parking_private, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_lot constant parking.lots := parking_private.oversee_lot(list_events.lot, list_events.actor);
+begin
+    if at_most is null or at_most < 1 or at_most > 100000 then
+        perform parking_private.refuse('not-a-number-of-rows', format('At most %s events cannot be read.', coalesce(at_most::text, 'null')));
+    end if;
+    return query
+        select e.id, e.at, e.type, e.spot_id, s.name, e.reservation_id, e.starts, e.ends, p.display_name
+        from parking.events e
+        join parking.spots s on s.tenant_id = e.tenant_id and s.id = e.spot_id
+        left join parking.people p on p.tenant_id = e.tenant_id and p.id = e.actor_id
+        where e.tenant_id = v_lot.tenant_id
+          and e.lot_id = v_lot.id
+          and (list_events.before is null or e.id < list_events.before)
+        order by e.id desc
+        limit list_events.at_most;
+end
+$$;
+
+comment on function parking.list_events(bigint, bigint, bigint, integer) is
+$$What happened in a lot, the latest first, and who did it; nobody, where it was the stale checker or a DBA.
+
+before: the id of an event, to go on with what is older. For those who may see how lots are used, and for DBAs, who may
+leave the actor out.
+
+Problems: unknown-actor, not-permitted, unknown-lot, not-a-number-of-rows.
+
+Example:
+    select b.spot from parking.book(parking.find_person('driver1@parking.com'), 3, 'tomorrow 08:00', 'tomorrow 12:00') b;
+      spot
+    --------
+     Spot 3
+    (1 row)
+
+    select type, spot, starts::time, who from parking.list_events(1, at_most => 5);
+      type  |  spot  |  starts  |    who
+    --------+--------+----------+------------
+     booked | Spot 3 | 08:00:00 | Driver One
+    (1 row)$$;
+
+grant execute on function parking.list_events(bigint, bigint, bigint, integer) to parking_service, parking_dba;
+
+commit;
