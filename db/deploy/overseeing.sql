@@ -90,19 +90,22 @@ declare
     v_to   constant timestamptz := held_spots.ends;
 begin
     return query
-        with places as materialized (
-            select s.id, s.retired_at from parking.spots s where s.tenant_id = v_lot.tenant_id and s.lot_id = v_lot.id
-        ), held as (
-            select range_agg(tstzrange(greatest(r.starts, v_from), least(r.ends, r.ended_at, p.retired_at, v_to))) as times
+        with reserved as materialized (
+            select r.spot_id, range_agg(tstzrange(greatest(r.starts, v_from), least(r.ends, r.ended_at, v_to))) as times
             from parking.reservations r
-            join places p on p.id = r.spot_id
             where r.tenant_id = v_lot.tenant_id
               and r.lot_id = v_lot.id
               and r.starts > v_from - interval '168 hours'
               and r.starts < v_to
               and r.ends > v_from
-              and least(r.ends, r.ended_at, p.retired_at) > greatest(r.starts, v_from)
+              and least(r.ends, r.ended_at) > greatest(r.starts, v_from)
             group by r.spot_id
+        ), held as (
+            -- A spot holds nothing once it is retired.
+            select v.times * tstzmultirange(tstzrange(null, (
+                select s.retired_at from parking.spots s where s.tenant_id = v_lot.tenant_id and s.id = v.spot_id
+            ))) as times
+            from reserved v
         ), turns as (
             select t.at, sum(t.change) as change
             from held h
@@ -119,13 +122,18 @@ begin
                 floor(extract(epoch from l.starts - v_from) / 1800)::integer,
                 ceil(extract(epoch from l.ends - v_from) / 1800)::integer - 1) g(step)
             group by g.step
+        ), places as materialized (
+            select s.retired_at, count(*) as spots
+            from parking.spots s
+            where s.tenant_id = v_lot.tenant_id and s.lot_id = v_lot.id
+            group by s.retired_at
         ), steps as (
             select g.step::integer as step, v_from + g.step * interval '30 minutes' as starts,
                    least(v_from + (g.step + 1) * interval '30 minutes', v_to) as ends
             from generate_series(0, ceil(extract(epoch from v_to - v_from) / 1800)::integer - 1) g(step)
         )
         select s.starts, s.ends,
-               (select count(*) from places p where p.retired_at is null or p.retired_at > s.starts),
+               (select coalesce(sum(p.spots), 0)::bigint from places p where p.retired_at is null or p.retired_at > s.starts),
                coalesce(h.held, 0)::bigint
         from steps s
         left join highest h on h.step = s.step
@@ -467,7 +475,17 @@ begin
             format('At most %s spots behind %s cannot be read.', coalesce(at_most::text, 'null'), coalesce(skip::text, 'null')));
     end if;
     return query
-        select c.spot_id, c.spot, s.type, f.id, f.name, r.id, r.name, c.state, c.source, c.reason,
+        with chosen as materialized (
+            select c.place, c.spot_id, c.spot, s.type, s.row_id, c.state, c.source, c.reason, c.since, c.until
+            from parking_private.conditions(v_lot, null, v_now) with ordinality
+                c(lot_id, spot_id, spot, state, source, reason, since, until, time_zone, hits, place)
+            join parking.spots s on s.tenant_id = v_lot.tenant_id and s.id = c.spot_id
+            where inspect_spots.of_row is null or s.row_id = inspect_spots.of_row
+            order by c.place
+            limit inspect_spots.at_most
+            offset inspect_spots.skip
+        )
+        select c.spot_id, c.spot, c.type, f.id, f.name, r.id, r.name, c.state, c.source, c.reason,
                case
                    when c.source <> 'bookings' then (
                        select p.display_name
@@ -483,17 +501,10 @@ begin
                        limit 1)
                end,
                c.since, c.until
-        from (
-            select n.spot_id, n.spot, n.state, n.source, n.reason, n.since, n.until
-            from parking_private.conditions(v_lot, null, v_now) n
-        ) c
-        join parking.spots s on s.tenant_id = v_lot.tenant_id and s.id = c.spot_id
-        join parking.rows r on r.tenant_id = s.tenant_id and r.id = s.row_id
+        from chosen c
+        join parking.rows r on r.tenant_id = v_lot.tenant_id and r.id = c.row_id
         join parking.floors f on f.tenant_id = r.tenant_id and f.id = r.floor_id
-        where inspect_spots.of_row is null or r.id = inspect_spots.of_row
-        order by f.position, r.position, s.position, s.id
-        limit inspect_spots.at_most
-        offset inspect_spots.skip;
+        order by c.place;
 end
 $$;
 
