@@ -17,6 +17,7 @@ from service.auth import Tokens, set_cookies
 from service.database import Database
 from service.edge import add_security_headers, answer_head, finish_reading, log_socket_failure
 from service.feed import Feed
+from service.overseeing import Overseers
 from service.pages import rendering
 from service.problems import answer_problem
 from service.sessions import OpenSessions
@@ -32,6 +33,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     tokens = Tokens(settings.jwt_secret, settings.token_seconds, settings.jwt_retired_secrets)
     feed = Feed(database)
     open_sessions = OpenSessions(database)
+    overseers = Overseers(database)
     proxies = [ip_network(text) for text in settings.trusted_proxies]
     parts = {
         "settings": settings,
@@ -39,6 +41,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         "tokens": tokens,
         "feed": feed,
         "open_sessions": open_sessions,
+        "overseers": overseers,
     }
     app = Litestar(
         route_handlers=[
@@ -51,6 +54,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             rendering.static_files,
             sockets.events_socket,
             sockets.board_socket,
+            sockets.operate_socket,
         ],
         dependencies={name: _provide(part) for name, part in parts.items()},
         state=State({"settings": settings, "tokens": tokens, "feed": feed, "proxies": proxies}),
