@@ -172,7 +172,7 @@ def _flash(request: AnyRequest, chosen: Chosen | None, dismiss: str) -> Message 
                     "%(num)s bookings are hit by it; they stay, so tell their drivers.",
                     int(hits[:6]),
                 ) % {"num": int(hits[:6])}
-            return Message("done", _("Said"), text, dismiss)
+            return Message("done", _("State set"), text, dismiss)
     return None
 
 

@@ -325,20 +325,23 @@ class Sight(Struct, frozen=True):
         """From when until when, on one day."""
         return f"{self.clock(starts)}–{self.clock(ends)}"
 
-    def moment(self, moment: dt.datetime) -> str:
-        """The day, unless it is the day that is there now, and the time of day."""
-        if moment.astimezone(self.zone).date() == self.lot.today:
+    def moment(self, moment: dt.datetime, told: dt.datetime | None = None) -> str:
+        """The day, unless it is the one on which it is told, or that is there now, and the time of day."""
+        if self._day(moment) == (self.lot.today if told is None else self._day(told)):
             return self.clock(moment)
         return f"{format_skeleton('MMMEd', moment, self.zone, locale=babel_locale())}, {self.clock(moment)}"
 
-    def period(self, starts: dt.datetime, ends: dt.datetime | None) -> str:
-        """A period of which the ends may lie on different days, or which has no end."""
-        first, last = starts.astimezone(self.zone), ends and ends.astimezone(self.zone)
-        if ends is None or last is None:
-            return _("from %(moment)s until further notice") % {"moment": self.moment(starts)}
-        if first.date() == last.date():
-            return f"{self.moment(starts)}–{self.clock(ends)}"
-        return f"{self.moment(starts)} – {self.moment(ends)}"
+    def period(self, starts: dt.datetime, ends: dt.datetime | None, told: dt.datetime) -> str:
+        """A period of which the ends may lie on different days, or which has no end; days other than the one on which
+        it is told are named."""
+        if ends is None:
+            return _("from %(moment)s until further notice") % {"moment": self.moment(starts, told)}
+        if self._day(starts) == self._day(ends):
+            return f"{self.moment(starts, told)}–{self.clock(ends)}"
+        return f"{self.moment(starts, told)} – {self.moment(ends, told)}"
+
+    def _day(self, moment: dt.datetime) -> dt.date:
+        return moment.astimezone(self.zone).date()
 
     def share(self, part: int, whole: int) -> str:
         """A percentage as the reader writes it."""
