@@ -208,6 +208,8 @@ create function parking.list_events(
         reservation_id bigint,
         starts         timestamptz,
         ends           timestamptz,
+        former_starts  timestamptz,
+        former_ends    timestamptz,
         who            text
     )
     language plpgsql
@@ -223,7 +225,7 @@ begin
         perform parking_private.refuse('not-a-number-of-rows', format('At most %s events cannot be read.', coalesce(at_most::text, 'null')));
     end if;
     return query
-        select e.id, e.at, e.type, e.spot_id, s.name, e.reservation_id, e.starts, e.ends, p.display_name
+        select e.id, e.at, e.type, e.spot_id, s.name, e.reservation_id, e.starts, e.ends, e.former_starts, e.former_ends, p.display_name
         from parking.events e
         join parking.spots s on s.tenant_id = e.tenant_id and s.id = e.spot_id
         left join parking.people p on p.tenant_id = e.tenant_id and p.id = e.actor_id

@@ -202,6 +202,8 @@ class Entry(Struct, frozen=True):
     spot: str
     starts: dt.datetime
     ends: dt.datetime | None
+    former_starts: dt.datetime | None
+    former_ends: dt.datetime | None
     who: str | None
 
 

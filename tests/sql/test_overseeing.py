@@ -24,7 +24,7 @@ EVENTS = "select * from parking.list_events($1, $2, $3, $4)"
 SET = "select * from parking.set_spot_state($1, $2, $3, $4, $5)"
 
 MINUTE = dt.timedelta(minutes=1)
-KINDS = ("booked", "completed", "released")
+KINDS = ("booked", "rescheduled", "cancelled", "completed", "released")
 
 
 @pytest.fixture
@@ -157,13 +157,17 @@ async def busy_lot(superuser: asyncpg.Connection, zone: str, day: dt.date, seed:
         """
         insert into parking.reservations
             (tenant_id, lot_id, spot_id, person_id, starts, ends, status, booked_at, ended_at)
-        values (1, $1, $2, 1, $3, $4, case when $5::timestamptz is null then 'active' else 'completed' end, $3, $5)""",
+        values (1, $1, $2, 1, $3, $4, case when $5::timestamptz is null then 'active'
+            when $5 < $3::timestamptz then 'cancelled' else 'completed' end, $3, $5)""",
         [(lot.id, stay.spot, stay.starts, stay.ends, stay.ended) for stay in lot.stays],
     )
     await superuser.executemany(
         """
-        insert into parking.events (tenant_id, epoch, type, lot_id, spot_id, reservation_id, actor_id, starts, ends, at)
-        values (1, 1, $1, $2, $3, 1, 1, $4::timestamptz, $4::timestamptz + interval '1 hour', $4::timestamptz)""",
+        insert into parking.events
+            (tenant_id, epoch, type, lot_id, spot_id, reservation_id, actor_id, starts, ends, at,
+             former_starts, former_ends)
+        select 1, 1, $1, $2, $3, 1, 1, e.at, e.at + interval '1 hour', e.at, e.former, e.former
+        from (select $4::timestamptz as at, case when $1 = 'rescheduled' then $4 end as former) e""",
         [(kind, lot.id, spot, at) for kind, spot, at in lot.events],
     )
     return lot
