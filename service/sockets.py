@@ -55,6 +55,13 @@ FIND_LOT_FOR_SESSION = """
     cross join lateral parking.find_lot($1, $2, s.actor) l
 """
 
+FIND_OVERSEER = """
+    select l.id, l.today, s.actor, i.session
+    from (select coalesce($3, parking.session_of($4)) as session) i
+    cross join lateral parking.session(i.session, $5) s
+    cross join lateral parking.find_lot($1, $2, s.actor) l
+"""
+
 Socket = WebSocket[Any, Any, Any]
 LotNumber = Annotated[int | None, QueryParameter(name="lot", ge=1, le=2**63 - 1)]
 
@@ -142,7 +149,7 @@ async def operate_socket(  # noqa: PLR0917 (Litestar gives them by name)
     identity = session(socket)
     try:
         record = await database.row(
-            FIND_LOT_FOR_SESSION,
+            FIND_OVERSEER,
             lot or settings.lot,
             settings.tenant,
             identity and identity.session,
