@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import groupby
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
@@ -225,6 +226,12 @@ class Bar(Struct, frozen=True):
     title: str
 
 
+@lru_cache(maxsize=4096)
+def _clock(moment: dt.datetime, zone: dt.tzinfo, locale: str) -> str:
+    # A day's half hours are written again each time that something happens in it.
+    return format_time(moment, "short", tzinfo=zone, locale=locale)
+
+
 def _percent(share: float) -> str:
     return f"{share * 100:.2f}%"
 
@@ -321,7 +328,7 @@ class Sight(Struct, frozen=True):
 
     def clock(self, moment: dt.datetime) -> str:
         """The time of day in the lot, in the reader's format."""
-        return format_time(moment, "short", tzinfo=self.zone, locale=babel_locale())
+        return _clock(moment, self.zone, babel_locale())
 
     def times(self, starts: dt.datetime, ends: dt.datetime) -> str:
         """From when until when, on one day."""

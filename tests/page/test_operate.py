@@ -331,6 +331,8 @@ async def test_the_socket_is_for_those_who_may_see_it(module_service: Service) -
     assert "Ground floor" in str(whole)
     for name in ("tiles", "occupancy-chart", "activity-table", "rows", "spots", "log"):
         assert f'id="{name}" hx-swap-oob="outerMorph"' in str(whole)
+    assert "AM" not in str(whole)
+    assert "AM–" in str(await handshake(module_service, "lot=1", operator | {"Accept-Language": "en-US"}))
     for headers, query in (
         ({}, "lot=1"),
         (cookie(module_service, DRIVER_1), "lot=1"),
