@@ -25,6 +25,7 @@ from service.habits.origins import admit_origins
 from service.health import Health
 from service.metrics import Metrics, show_metrics
 from service.observing import note_route, observe
+from service.overseeing import Overseers
 from service.pages import rendering
 from service.pages.explaining import answer_unrouted
 from service.problems import answer_problem
@@ -45,6 +46,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     well_being = Health(database, feed)
     metrics = Metrics(database, feed)
     telemetry = telemetry_to(settings.otlp_endpoint)
+    overseers = Overseers(database)
     proxies = [ip_network(text) for text in settings.trusted_proxies]
     parts = {
         "settings": settings,
@@ -54,6 +56,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         "open_sessions": open_sessions,
         "health": well_being,
         "metrics": metrics,
+        "overseers": overseers,
     }
     app = Litestar(
         route_handlers=[
@@ -68,6 +71,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             rendering.static_files,
             sockets.events_socket,
             sockets.board_socket,
+            sockets.operate_socket,
         ],
         dependencies={name: _provide(part) for name, part in parts.items()},
         state=State({"settings": settings, "tokens": tokens, "feed": feed, "health": well_being, "proxies": proxies}),

@@ -1,4 +1,4 @@
-"""WebSockets: JSON events for API clients at /ws, the board's HTML for the page at /ws/board.
+"""WebSockets: JSON events for API clients at /ws, HTML for the pages at /ws/board and /ws/operate.
 
 A socket asks the database when it opens, and from then on hears the feed. Both kinds send a heartbeat when nothing
 happens, ignore what the client sends, and are closed with 1012 when the service stops or the access token lapses, with
@@ -25,7 +25,10 @@ from service.auth import Identity, address_of, bearer, refresh_cookie, same_orig
 from service.database import Database
 from service.feed import Feed, Follower, Mark
 from service.outbox import POLICY_VIOLATION, SERVICE_RESTART, TRY_AGAIN_LATER, Outbox
+from service.overseeing import Overseers, Window
 from service.pages.cells import Lot
+from service.pages.language import choose
+from service.pages.sight import Where
 from service.problems import SESSION_OVER, Problem, to_problem
 from service.sessions import OpenSessions
 from service.settings import Settings
@@ -47,6 +50,13 @@ FIND_LOT = """
 # every browser takes a cookie from the answer to a handshake.
 FIND_LOT_FOR_SESSION = """
     select l.id, l.tenant_slug, l.name, l.address, l.time_zone, l.today, s.actor, i.session
+    from (select coalesce($3, parking.session_of($4)) as session) i
+    cross join lateral parking.session(i.session, $5) s
+    cross join lateral parking.find_lot($1, $2, s.actor) l
+"""
+
+FIND_OVERSEER = """
+    select l.id, l.today, s.actor, i.session
     from (select coalesce($3, parking.session_of($4)) as session) i
     cross join lateral parking.session(i.session, $5) s
     cross join lateral parking.find_lot($1, $2, s.actor) l
@@ -118,6 +128,53 @@ async def board_socket(  # noqa: PLR0917 (Litestar gives them by name)
         open_sessions.holding(record["session"], record["id"], record["actor"], outbox),
     ):
         await _converse(socket, outbox, lifetime=_lifetime(identity))
+
+
+@websocket("/ws/operate")
+async def operate_socket(  # noqa: PLR0917 (Litestar gives them by name)
+    socket: Socket,
+    database: NamedDependency[Database],
+    settings: NamedDependency[Settings],
+    feed: NamedDependency[Feed],
+    open_sessions: NamedDependency[OpenSessions],
+    overseers: NamedDependency[Overseers],
+    lot: LotNumber = None,
+    day: Annotated[dt.date | None, QueryParameter(name="date")] = None,
+    row: Annotated[int | None, QueryParameter(name="row", ge=1, le=2**63 - 1)] = None,
+    part: Annotated[int, QueryParameter(name="part", ge=1, le=1000)] = 1,
+    spot: Annotated[int | None, QueryParameter(name="spot", ge=1, le=2**63 - 1)] = None,
+) -> None:
+    """The operator's view of a lot as its page swaps it in: all of it at first, then the parts that change."""
+    _require_own_origin(socket)
+    identity = session(socket)
+    try:
+        record = await database.row(
+            FIND_OVERSEER,
+            lot or settings.lot,
+            settings.tenant,
+            identity and identity.session,
+            None if identity else refresh_cookie(socket),
+            address_of(socket),
+        )
+    except PostgresError as error:
+        if to_problem(error).slug != SESSION_OVER:
+            raise
+        await socket.accept()
+        await socket.close(code=POLICY_VIOLATION, reason=SESSION_OVER)
+        return
+    if record["actor"] is None:
+        raise Problem.of("not-signed-in")
+    await feed.refresh()
+    window = Window(
+        record["session"],
+        address_of(socket),
+        Where(record["id"], day or record["today"], row, part, spot),
+        choose(socket.headers.get("accept-language", "")),
+    )
+    with feed.following(record["id"]) as follower:
+        async with overseers.watching(window, follower) as outbox:
+            with open_sessions.holding(record["session"], record["id"], record["actor"], outbox):
+                await _converse(socket, outbox, lifetime=_lifetime(identity))
 
 
 def _lifetime(identity: Identity | None) -> float | None:

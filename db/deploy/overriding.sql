@@ -22,39 +22,39 @@ create function parking_private.conditions(
 as $$
 begin
     return query
-        with live as materialized (
-            select r.spot_id, min(r.starts) as starts, max(r.ends) as ends
-            from parking.reservations r
-            where r.tenant_id = lot.tenant_id
-              and r.lot_id = lot.id
-              and r.status = 'active'
-              and r.starts <= conditions.now
-              and r.starts > conditions.now - interval '168 hours'
-              and r.ends > conditions.now
-              and (conditions.spot is null or r.spot_id = conditions.spot)
-            group by r.spot_id
-        ), said as materialized (
-            select o.spot_id, o.state, o.source, o.reason, o.starts, o.ends
-            from parking.overrides o
-            where o.tenant_id = lot.tenant_id
-              and o.lot_id = lot.id
-              and o.ended_at is null
-              and (o.ends is null or o.ends > conditions.now)
-              and (conditions.spot is null or o.spot_id = conditions.spot)
-        )
         select s.lot_id, s.id, s.name,
-               coalesce(o.state, case when v.spot_id is not null then 'reserved' else 'free' end),
+               coalesce(o.state, case when v.starts <= conditions.now then 'reserved' else 'free' end),
                coalesce(o.source, 'bookings'),
                o.reason,
-               case when o.state is not null then o.starts else v.starts end,
-               case when o.state is not null then o.ends else v.ends end,
+               case when o.state is not null then o.starts when v.starts <= conditions.now then v.starts end,
+               case when o.state is not null then o.ends when v.starts <= conditions.now then v.ends end,
                lot.time_zone,
                null::jsonb
         from parking.spots s
         join parking.rows r on r.tenant_id = s.tenant_id and r.id = s.row_id
         join parking.floors f on f.tenant_id = r.tenant_id and f.id = r.floor_id
-        left join said o on o.spot_id = s.id
-        left join live v on v.spot_id = s.id
+        -- Looked up spot by spot, each by its index: a large lot's bookings, joined, may be looked through for every spot.
+        left join lateral (
+            select l.state, l.source, l.reason, l.starts, l.ends
+            from parking.overrides l
+            where l.tenant_id = s.tenant_id
+              and l.lot_id = s.lot_id
+              and l.spot_id = s.id
+              and l.ended_at is null
+              and (l.ends is null or l.ends > conditions.now)
+            limit 1
+        ) o on true
+        left join lateral (
+            -- The next one to end: those that are live do not overlap, so no other one can run now.
+            select l.starts, l.ends
+            from parking.reservations l
+            where l.tenant_id = s.tenant_id
+              and l.spot_id = s.id
+              and l.status = 'active'
+              and l.ends > conditions.now
+            order by l.ends
+            limit 1
+        ) v on true
         where s.tenant_id = lot.tenant_id
           and s.lot_id = lot.id
           and s.retired_at is null

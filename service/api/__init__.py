@@ -9,6 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from service.api import changes, lots, openings
 from service.api.audit import list_activity
+from service.api.figures import show_figures
 from service.api.people import (
     add_person,
     assign_role,
@@ -63,6 +64,7 @@ FURTHER_HANDLERS: list[HTTPRouteHandler] = [
     found_tenant,
     set_registration,
     list_activity,
+    show_figures,
 ]
 """Those that answer under /api only."""
 

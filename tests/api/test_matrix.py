@@ -28,6 +28,7 @@ from tests.support.matrix import (
     Stage,
     World,
     administering,
+    analysing,
     anybody,
     booking,
     building,
@@ -118,6 +119,7 @@ ASKS: Mapping[str, Ask] = {
         reading("unknown-lot"), lambda world: {"params": {"lot": world.lot, "date": "2026-12-01"}}, LOT
     ),
     "api_show_stats": Ask(reading("unknown-lot"), lambda world: {"params": {"lot": world.lot}}, LOT),
+    "api_show_figures": Ask(analysing("unknown-lot")),
     # Reservations.
     "api_book_spot": Ask(booking("unknown-spot"), lambda world: {"json": {"spot_id": world.spot, **moments()}}, SPOT),
     "api_find_reservation": Ask(own_reservation()),

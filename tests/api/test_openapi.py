@@ -64,6 +64,7 @@ FURTHER_EXAMPLES: dict[str, dict[str, Any]] = {
         "params": {"from": moment(1, 8).isoformat(), "to": moment(1, 12).isoformat()},
     },
     "show_occupancy": {"path": {"lot": 1}},
+    "show_figures": {"path": {"lot": 1}},
     "list_roles": {},
     "list_people": {},
     "add_person": {"json": {"email": "jo@example.org", "display_name": "Jo"}},

@@ -85,6 +85,12 @@ def building(unknown: str) -> Rule:
     return Rule(who, who, unknown)
 
 
+def analysing(unknown: str) -> Rule:
+    """For those who may see how lots are used, in their own tenant, and for DBAs."""
+    who = row("not-permitted", operator=OK, admin=OK, platform=OK, dba=OK, other_admin=unknown)
+    return Rule(who, who, unknown)
+
+
 def booking(unknown: str) -> Rule:
     """For everybody of the tenant but guests."""
     who = row(OK, anonymous="unknown-actor", dba="unknown-actor", guest="not-permitted", other_admin=unknown)

@@ -1,0 +1,135 @@
+"""Every operator's view that somebody has open: read when something has happened in its lot, sent by difference.
+
+A view shows who did what, so each is read in the name of the session that has it open: whoever loses the permission, or
+signs out, is told by the next reading. They are few, and each is read at most once a window, however much happens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from http import HTTPStatus
+from typing import Final
+
+import asyncpg
+from msgspec import Struct
+
+from service.auth import Address
+from service.boards import jittered
+from service.database import Database
+from service.feed import BOARD_HEARTBEAT, HEARTBEAT_SECONDS, Follower
+from service.outbox import POLICY_VIOLATION, TRY_AGAIN_LATER, Outbox
+from service.pages.language import speaking
+from service.pages.sight import SIGHT, Sight, Where, render_parts
+from service.problems import Problem, to_problem
+
+log = logging.getLogger(__name__)
+
+# What happens within this time of one another reaches a view together.
+WINDOW_SECONDS: Final = 0.4
+# Time alone changes a view when a reservation begins or ends; and it is how long a lost permission may go unnoticed.
+LONGEST_AGE_SECONDS: Final = 10.0
+RETRY_SECONDS: Final = 1.0
+LARGEST_BACKLOG: Final = 16
+MOST_VIEWS: Final = 200
+
+
+class Window(Struct, frozen=True):
+    """Whose window it is, what it shows, and in which language."""
+
+    session: uuid.UUID
+    address: Address | None
+    where: Where
+    language: str
+
+
+class Overseers:
+    """All who have a view open."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._open = 0
+
+    @contextlib.asynccontextmanager
+    async def watching(self, window: Window, follower: Follower) -> AsyncIterator[Outbox]:
+        """An Outbox that gets the whole view as HTML, and then each part of it that changes.
+
+        Who may not see it learns so from the first reading: not-permitted, unknown-lot, unknown-spot.
+        """
+        if self._open >= MOST_VIEWS:
+            log.warning("%d views of lots are open; no more can be opened", MOST_VIEWS)
+            raise Problem.of("try-again")
+        self._open += 1
+        try:
+            view = _View(window, await self._read(window))
+            closing = follower.outbox
+            # The service stops, or the feed has lost its way: the window comes back and has everything anew.
+            closing.closed.add_done_callback(lambda _: view.outbox.close(closing.code or TRY_AGAIN_LATER))
+            tasks = [asyncio.create_task(view.listen(follower)), asyncio.create_task(view.keep(self._read))]
+            try:
+                yield view.outbox
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+        finally:
+            self._open -= 1
+
+    async def _read(self, window: Window) -> Sight:
+        record = await self._database.row(
+            SIGHT, window.session, window.address, window.where.lot, None, *window.where.arguments, pool="boards"
+        )
+        return Sight.of(record, window.where)
+
+
+class _View:
+    """One window: what it has been sent, by part."""
+
+    def __init__(self, window: Window, sight: Sight) -> None:
+        self.outbox = Outbox(LARGEST_BACKLOG, lambda: "".join(self._parts.values()))
+        self._window = window
+        self._stale = asyncio.Event()
+        self._parts: dict[str, str] = {}
+        self._show(sight)
+
+    async def listen(self, follower: Follower) -> None:
+        """What an event says does not matter here, only that there is one."""
+        while True:
+            await follower.outbox.get()
+            self._stale.set()
+
+    async def keep(self, read: Callable[[Window], Awaitable[Sight]]) -> None:
+        """Read again when something has happened, and when time alone may have changed something."""
+        while True:
+            await asyncio.sleep(WINDOW_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(jittered(LONGEST_AGE_SECONDS)):
+                    await self._stale.wait()
+            self._stale.clear()
+            try:
+                self._show(await read(self._window))
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, Problem, OSError) as error:
+                problem = to_problem(error)
+                if problem.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                    self.outbox.close(POLICY_VIOLATION, problem.slug)
+                    return
+                log.warning("A view of lot %s cannot be shown (%s)", self._window.where.lot, problem.slug)
+                self._stale.set()
+                await asyncio.sleep(jittered(RETRY_SECONDS))
+            except Exception:
+                # A fault of ours. A window that no longer follows must not look as if it did.
+                log.exception("A view of lot %s stumbled", self._window.where.lot)
+                self.outbox.close(TRY_AGAIN_LATER)
+                return
+
+    def _show(self, sight: Sight) -> None:
+        with speaking(self._window.language):
+            parts = render_parts(sight)
+        before, self._parts = self._parts, parts
+        if frame := "".join(html for name, html in parts.items() if before.get(name) != html):
+            self.outbox.put(frame)
+        else:
+            self.outbox.put_if_quiet(BOARD_HEARTBEAT, HEARTBEAT_SECONDS)
