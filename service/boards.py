@@ -118,7 +118,7 @@ class Board:
         """Send what has changed since the last reading: the same frame to all but those who hold a changed cell."""
         tiles = {tile.public.id: tile for tile in (Tile.of(row, self.day) for row in rows)}
         before, self.tiles, self._whole = self.tiles, tiles, None
-        if before is None or before.keys() != tiles.keys():
+        if before is None or list(before) != list(tiles):
             for viewer in self.viewers:
                 viewer.outbox.put(self._whole_for(viewer.person))
             return

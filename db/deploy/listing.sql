@@ -70,9 +70,12 @@ create function parking_private.find_page(
     volatile
 as $$
 declare
-    -- Bounds that always hold, so that there is one plan for whatever is asked for. No reservation starts outside of these years.
-    v_from   constant timestamptz := greatest(starts_from, case when sort = 'earliest' then after_starts end, '2000-01-01 00:00+00');
-    v_before constant timestamptz := coalesce(starts_before, '2200-01-01 00:00+00');
+    -- Bounds that always hold, so that there is one plan for whatever is asked for. No reservation starts outside of these years,
+    -- what is to come starts from now on, and what runs started within the week that a reservation lasts at most.
+    v_from   constant timestamptz := greatest(starts_from, case when sort = 'earliest' then after_starts end, '2000-01-01 00:00+00',
+        case period when 'coming' then now when 'current' then now - interval '168 hours' end);
+    v_before constant timestamptz := least(starts_before, '2200-01-01 00:00+00',
+        case period when 'current' then now + interval '1 microsecond' end);
     v_to     constant timestamptz := coalesce(case when sort = 'latest' then after_starts end, '2200-01-01 00:00+00');
 begin
     if whose = 'mine' and sort = 'latest' then

@@ -165,6 +165,8 @@ as $$
 declare
     v_first constant date := (later_starts.starts at time zone lot.time_zone)::date;
     v_days  constant integer := (later_starts.until at time zone lot.time_zone)::date - v_first;
+    -- In seconds, because a day of an interval is as long as the session's time zone makes it.
+    v_lasts constant interval := make_interval(secs => extract(epoch from later_starts.ends - later_starts.starts));
 begin
     if parking_private.is_slot(lot, later_starts.starts, later_starts.ends) then
         return query
@@ -172,11 +174,15 @@ begin
                    (d.day + (t.ends <= t.starts)::integer + t.ends) at time zone lot.time_zone
             from (select v_first + n as day from generate_series(0, v_days) n) d
             cross join parking.time_slots t
-            where t.tenant_id = lot.tenant_id and t.lot_id = lot.id;
+            join parking.tenants o on o.id = t.tenant_id
+            where t.tenant_id = lot.tenant_id and t.lot_id = lot.id
+              -- In the night in which the clock is put back a slot is longer, and perhaps longer than one may book.
+              and ((d.day + (t.ends <= t.starts)::integer + t.ends) at time zone lot.time_zone)
+                  - ((d.day + t.starts) at time zone lot.time_zone) <= coalesce(lot.longest_booking, o.longest_booking);
     else
         -- The first moment at which a period fits is one at which something else ends, or the lot opens.
         return query
-            select c.begins, c.begins + (later_starts.ends - later_starts.starts)
+            select c.begins, c.begins + v_lasts
             from (
                 select r.ends
                 from parking.reservations r
@@ -326,6 +332,9 @@ create function parking.alternatives(
 as $$
 #variable_conflict use_column
 declare
+    -- Eight weeks. Hours that are too short for the period are so in every week, and to see that in all weeks of a
+    -- horizon of years takes seconds.
+    c_far   constant interval := interval '1344 hours';
     v_lot   constant parking.lots := parking_private.visit_spot(alternatives.spot, alternatives.actor);
     v_now   constant timestamptz := parking.clock();
     v_until timestamptz;
@@ -334,7 +343,7 @@ begin
         perform parking_private.refuse('not-a-number-of-rows',
             format('At most %s alternatives cannot be given.', coalesce(at_most::text, 'null')));
     end if;
-    v_until := parking_private.judge_period_at(v_lot, alternatives.starts, alternatives.ends, v_now);
+    v_until := least(parking_private.judge_period_at(v_lot, alternatives.starts, alternatives.ends, v_now), alternatives.ends + c_far);
     return query
         select a.kind, a.spot_id, a.spot, a.type, a.starts, a.ends, v_lot.time_zone
         from (
@@ -358,7 +367,8 @@ $$What one could book instead of a spot in a period, the most useful first: anot
 
 other-spot: free in the whole period; those of the same type before the others, the nearest in the same row, then on the same floor,
 then in the lot. later-period: the spot itself, in the next time slots of the lot in which it is free if the period is such a slot,
-else at the next times at which it is free for as long. There is one of each kind if there is any, and room for it.
+else at the next times at which it is free for as long, up to eight weeks later. There is one of each kind if there is any, and
+room for it.
 
 Problems: unknown-spot, period-incomplete, period-backwards, period-over, period-too-early, period-too-far, period-too-long,
 not-a-number-of-rows.

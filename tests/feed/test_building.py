@@ -14,6 +14,7 @@ OPERATOR = "parking.find_person('operator@parking.com')"
 LOOKS: dict[str, tuple[str, int, str]] = {
     "a new spot": (f"select parking.add_spot({OPERATOR}, 1, 'Newcomer')", 18, "Newcomer"),
     "another name": (f"select parking.change_spot({OPERATOR}, 1, 'Renamed')", 3, "Renamed"),
+    "another order": (f"select parking.change_spot({OPERATOR}, 1, place => 5)", 15, "Spot 1"),
     "a spot less": (f"select parking.retire_spot({OPERATOR}, 5)", 12, "Spot 4"),
     "other hours": (f"select parking.change_lot({OPERATOR}, 1, opening_hours => '12:00-20:00')", 10, "Spot 4"),
     "other slots": (f"select parking.set_slots({OPERATOR}, 1, '{{08:00-10:00}}')", 5, "08–10"),

@@ -1,5 +1,7 @@
 """Reservations page by page: whose, which, in what order, and by which index."""
 
+import re
+
 import asyncpg
 import pytest
 
@@ -206,3 +208,30 @@ async def test_a_page_costs_as_much_as_is_on_it(connect: Connect) -> None:
                 ]
                 assert scanned
                 assert max(scanned) < 5000, (whose, sort, after, scanned)
+
+
+@pytest.mark.parametrize("whose", ["mine", "all"])
+@pytest.mark.parametrize("period", ["current", "coming"])
+@pytest.mark.parametrize("sort", ["latest", "earliest"])
+async def test_what_runs_or_comes_is_not_sought_in_the_rest(
+    connect: Connect, whose: str, period: str, sort: str
+) -> None:
+    """Of 61 days the running week, or the days ahead: whatever lies outside is not even filtered out."""
+    superuser = await connect("postgres")
+    await superuser.execute(MANY, 105)
+    await superuser.execute("vacuum analyze parking.reservations")
+    await superuser.execute("load 'auto_explain'")
+    plans: list[str] = []
+    superuser.add_log_listener(lambda _, message: plans.append(message.message or ""))
+    await superuser.execute("""
+        set auto_explain.log_min_duration = 0;
+        set auto_explain.log_analyze = on;
+        set auto_explain.log_nested_statements = on;
+        set client_min_messages = log""")
+    for _ in range(7):  # a generic plan, too
+        plans.clear()
+        actor = DRIVER_1 if whose == "mine" else OPERATOR
+        assert len(await superuser.fetch(LIST, actor, whose, None, period, sort, None, None, 50)) == 50
+    page = next(plan for plan in plans if "period_of" in plan and "order by r.starts" in plan)
+    removed = sum(int(number) for number in re.findall(r"Rows Removed by Filter: (\d+)", page))
+    assert removed < 7 * 4 * 105, removed

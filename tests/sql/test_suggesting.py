@@ -165,6 +165,36 @@ async def test_a_days_clock_change_moves_no_slot(service: asyncpg.Connection, co
     )
 
 
+async def test_as_long_is_as_long_whatever_the_sessions_time_zone(
+    service: asyncpg.Connection, connect: Connect
+) -> None:
+    """The day after has 23 hours in Berlin, where the DBA is; a period of 24 hours stays one."""
+    await set_clock(await connect("postgres"), at(7, day=date(2030, 3, 28)))
+    starts, ends = at(12, day=date(2030, 3, 29)), at(12, day=date(2030, 3, 30))
+    await service.fetch(BOOK, DRIVER_1, 1, starts, ends)
+    dba = await connect("parking_dba", timezone="Europe/Berlin")
+    assert later(await alternatives(dba, 1, starts, ends)) == [(ends, at(13, day=date(2030, 3, 31)))]
+
+
+async def test_a_slot_that_has_become_too_long_is_not_offered(service: asyncpg.Connection, connect: Connect) -> None:
+    """In the night to 27 October 2030 the clocks of Berlin go back, and a night of ten hours has eleven."""
+    saturday, sunday, monday = date(2030, 10, 26), date(2030, 10, 27), date(2030, 10, 28)
+    await service.fetch("select * from parking.set_slots($1, 1, '{20:00-06:00}')", OPERATOR)
+    await service.fetch("select * from parking.change_lot($1, 1, longest_booking => '10 hours')", OPERATOR)
+    await set_clock(await connect("postgres"), at(7, day=date(2030, 10, 25)))
+    night = at(20, day=date(2030, 10, 25)), at(6, day=saturday)
+    assert later(await alternatives(service, 1, *night, 6))[0] == (at(20, day=sunday), at(6, day=monday))
+    with refused("period-too-long", 422):
+        await service.fetch(BOOK, DRIVER_1, 1, at(20, day=saturday), at(6, day=sunday))
+
+
+@pytest.mark.parametrize(("days", "offered"), [(50, True), (60, False)])
+async def test_later_is_within_eight_weeks(service: asyncpg.Connection, days: int, offered: bool) -> None:
+    until = at(8) + timedelta(days=days)
+    await service.fetch("select * from parking.set_spot_state($1, 1, 'maintenance', 'Rebuilt', $2)", OPERATOR, until)
+    assert later(await alternatives(service, 1, at(8), at(12)))[:1] == [(until, until + timedelta(hours=4))][:offered]
+
+
 async def test_whether_a_spot_is_free(service: asyncpg.Connection, connect: Connect) -> None:
     await service.fetch(BOOK, DRIVER_1, 1, at(8), at(12))
     await service.fetch("select * from parking.set_spot_state($1, 2, 'maintenance', 'Paint', $2)", OPERATOR, at(9))
