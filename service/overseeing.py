@@ -17,10 +17,10 @@ from typing import Final
 import asyncpg
 from msgspec import Struct
 
-from service.auth import Address
 from service.boards import jittered
 from service.database import Database
 from service.feed import BOARD_HEARTBEAT, HEARTBEAT_SECONDS, Follower
+from service.forwarding import Address
 from service.outbox import POLICY_VIOLATION, TRY_AGAIN_LATER, Outbox
 from service.pages.language import speaking
 from service.pages.sight import SIGHT, Sight, Where, render_parts
