@@ -127,7 +127,7 @@ begin
             v_former.spot, parking_private.local_time(v_former.starts, v_former.time_zone)));
     end if;
     perform parking_private.judge_period(v_starts, v_ends, v_now, v_limits.longest, v_limits.horizon, v_former.time_zone);
-    -- Less of what one has is granted, whatever has been said about the lot or the spot since.
+    -- Less of what one has is granted, whatever has been said of the hours and of the spot since.
     if v_starts < v_former.starts or v_ends > v_former.ends then
         perform parking_private.require_open(v_person.tenant_id, v_former.lot_id, v_starts, v_ends);
         perform parking_private.require_room(v_former.tenant_id, v_former.lot_id, v_former.spot_id, v_former.spot, v_starts, v_ends, v_now,
