@@ -106,6 +106,7 @@ SERVICE = {
     "alternatives",
     "assign_role",
     "board",
+    "board_section",
     "book",
     "build_lot",
     "cancel",
@@ -128,10 +129,12 @@ SERVICE = {
     "expire_old",
     "find_floor",
     "find_lot",
+    "find_lots",
     "find_reservation",
     "find_row",
     "find_spot",
     "find_spot_state",
+    "find_view",
     "found_tenant",
     "free_spots",
     "issue_pass",
@@ -146,6 +149,7 @@ SERVICE = {
     "list_tenants",
     "lost_lots",
     "my_account",
+    "overview",
     "problems",
     "reactivate",
     "refresh",
@@ -168,6 +172,8 @@ SERVICE = {
     "sign_out_everywhere",
     "stats",
     "watch",
+    "watch_rows",
+    "watch_section",
 }
 
 
