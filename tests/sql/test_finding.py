@@ -118,27 +118,24 @@ async def test_an_endless_search(service: asyncpg.Connection) -> None:
 
 
 @pytest.mark.parametrize(
-    ("floor", "spot_row", "part", "spot_type", "shows"),
+    ("chosen", "shows"),
     [
-        (None, None, None, None, "rows"),
-        (LEVEL_2, None, None, None, "rows"),
-        (LEVEL_2, None, None, "ev", "spots"),
-        (None, None, None, "ev", "rows"),
-        (None, LAST_ROW_OF_LEVEL_1, None, None, "spots"),
-        (None, LAST_ROW_OF_LEVEL_1, 1, "compact", "spots"),
+        ((None, None, None, None), "rows"),
+        ((LEVEL_2, None, None, None), "rows"),
+        ((LEVEL_2, None, None, "ev"), "spots"),
+        ((None, None, None, "ev"), "rows"),
+        ((None, LAST_ROW_OF_LEVEL_1, None, None), "spots"),
+        ((None, LAST_ROW_OF_LEVEL_1, 1, "compact"), "spots"),
     ],
 )
 async def test_a_lot_is_shown_whole_where_it_fits(
     service: asyncpg.Connection,
-    floor: int | None,
-    spot_row: int | None,
-    part: int | None,
-    spot_type: str | None,
+    chosen: tuple[int | None, int | None, int | None, str | None],
     shows: str,
 ) -> None:
-    view = await one_row(service, VIEW, CENTRAL, floor, spot_row, part, spot_type)
+    view = await one_row(service, VIEW, CENTRAL, *chosen)
     assert view["shows"] == shows
-    cells = await service.fetch(SECTION, CENTRAL, DAY, None, floor, spot_row, part, spot_type)
+    cells = await service.fetch(SECTION, CENTRAL, DAY, None, *chosen)
     assert (len(cells) <= 200) == (shows == "spots")
     assert (await one_row(service, VIEW, 1, None, None, None, None))["shows"] == "spots"
 
@@ -151,27 +148,24 @@ async def test_what_is_chosen_is_named(service: asyncpg.Connection) -> None:
 
 
 @pytest.mark.parametrize(
-    ("floor", "spot_row", "part", "spot_type", "slug"),
+    ("chosen", "slug"),
     [
-        (1, None, None, None, "unknown-floor"),
-        (4_000_000_000, None, None, None, "unknown-floor"),
-        (None, 1, None, None, "unknown-row"),
-        (LEVEL_2, LAST_ROW_OF_LEVEL_1, None, None, "unknown-row"),
-        (None, LAST_ROW_OF_LEVEL_1, 2, None, "unknown-row"),
-        (None, LAST_ROW_OF_LEVEL_1, 0, None, "unknown-row"),
-        (None, None, None, "truck", "not-a-spot-type"),
+        ((1, None, None, None), "unknown-floor"),
+        ((4_000_000_000, None, None, None), "unknown-floor"),
+        ((None, 1, None, None), "unknown-row"),
+        ((LEVEL_2, LAST_ROW_OF_LEVEL_1, None, None), "unknown-row"),
+        ((None, LAST_ROW_OF_LEVEL_1, 2, None), "unknown-row"),
+        ((None, LAST_ROW_OF_LEVEL_1, 0, None), "unknown-row"),
+        ((None, None, None, "truck"), "not-a-spot-type"),
     ],
 )
 async def test_what_this_lot_does_not_have(
     service: asyncpg.Connection,
-    floor: int | None,
-    spot_row: int | None,
-    part: int | None,
-    spot_type: str | None,
+    chosen: tuple[int | None, int | None, int | None, str | None],
     slug: str,
 ) -> None:
     with refused(slug, 422 if slug.startswith("not-") else 404):
-        await service.fetch(VIEW, CENTRAL, floor, spot_row, part, spot_type)
+        await service.fetch(VIEW, CENTRAL, *chosen)
 
 
 async def test_what_is_retired_is_not_there(service: asyncpg.Connection) -> None:

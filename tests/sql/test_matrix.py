@@ -89,7 +89,8 @@ CALLS: Mapping[str, Call] = {
     "find_lot": Call(reading("unknown-lot"), "select * from parking.find_lot({lot}, actor => {actor})"),
     "find_lots": Call(anybody(), "select * from parking.find_lots(actor => {actor})"),
     "find_view": Call(
-        reading("unknown-lot"), "select * from parking.find_view({lot}, actor => {actor}, floor => {floor}, spot_row => {row})"
+        reading("unknown-lot"),
+        "select * from parking.find_view({lot}, actor => {actor}, floor => {floor}, spot_row => {row})",
     ),
     "board_section": Call(
         reading("unknown-lot"), "select * from parking.board_section({lot}, null, {actor}, spot_row => {row})"
