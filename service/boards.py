@@ -1,7 +1,9 @@
 """Every board that somebody has open: read when something may have changed it, sent whole once and then by difference.
 
-Boards are keyed by lot and day, and each is read by one task, at most once a window, however many look at it and
-however often they come and go.
+Boards are keyed by lot, day and the part of the lot that is looked at, and each is read by one task, at most once a
+window, however many look at it and however often they come and go. Of a large lot the board is a summary, the counts of
+its rows, and then the cells of one row: nobody is sent what their window does not show. What changes is rendered once
+in each language of the viewers.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import contextvars
 import datetime as dt
 import logging
 import random
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any, Final
 
 import asyncpg
@@ -21,7 +23,9 @@ from asyncpg import Record
 
 from service.database import Database
 from service.outbox import POLICY_VIOLATION, SERVICE_RESTART, Outbox
-from service.pages.cells import Cell, Lot, render_board, render_cell
+from service.pages.cells import Cell, Count, Lot, Shows, count_floors, render_board, render_one
+from service.pages.language import FALLBACK, speaking
+from service.pages.places import Place, View
 from service.problems import Problem
 
 log = logging.getLogger(__name__)
@@ -34,53 +38,67 @@ LONGEST_AGE_SECONDS: Final = 60.0
 RETRY_SECONDS: Final = (0.05, 2.0)
 # A window has one frame at most, so these are three seconds at least.
 LARGEST_BACKLOG: Final = 64
-# Different ones, that is lots and days; how many look at each does not matter.
+# Different ones, that is lots, parts of them and days; how many look at each does not matter.
 MOST_BOARDS: Final = 2000
 
 WATCH = """
 select w.spot_id, w.spot, w.type, w.slot, w.starts, w.ends, w.status, w.holder_ids, w.reservation_ids, w.changes_in
-from parking.watch($1, $2) w
+from parking.watch_section($1, $2, $3, $4, $5, $6) w
+"""
+
+WATCH_ROWS = """
+select w.floor_id, w.floor_name, w.row_id, w.row_name, w.part, w.first_spot, w.last_spot, w.slot, w.starts,
+       w.free, w.total, w.changes_in
+from parking.watch_rows($1, $2, $3, $4) w
 """
 
 
 class Tile(msgspec.Struct, frozen=True):
-    """A cell as everybody sees it, and whose reservations are behind it: person -> reservation."""
+    """A cell, or a count, as everybody sees it, and whose reservations are behind it: person -> reservation."""
 
-    public: Cell
+    public: Cell | Count
     holders: Mapping[int, int]
 
     @classmethod
     def of(cls, row: Record, day: dt.date) -> Tile:
-        """From a row of parking.watch."""
-        # Of several reservations of one person the first counts, as in parking.board.
+        """From a row of parking.watch_section."""
+        # Of several reservations of one person the first counts, as in parking.board_section.
         pairs = list(zip(row["holder_ids"], row["reservation_ids"], strict=True))
         return cls(Cell.of(row, day), dict(reversed(pairs)))
 
-    def seen_by(self, person: int | None) -> Cell:
-        """The cell for this person's eyes."""
+    def seen_by(self, person: int | None) -> Cell | Count:
+        """The cell for this person's eyes; a count is the same for all."""
         mine = None if person is None else self.holders.get(person)
-        return self.public if mine is None else msgspec.structs.replace(self.public, reservation_id=mine)
+        if mine is None or not isinstance(self.public, Cell):
+            return self.public
+        return msgspec.structs.replace(self.public, reservation_id=mine)
+
+
+Key = tuple[int, dt.date, View, Shows]
 
 
 class Viewer(msgspec.Struct, frozen=True, eq=False):
-    """Somebody who has a board open; `person` is None for a stranger."""
+    """Somebody who has a board open, and reads this language; `person` is None for a stranger."""
 
     person: int | None
+    language: str
     outbox: Outbox
 
 
 class Board:
-    """One lot's board of one day: what was sent last, and to whom."""
+    """The board of one day of a lot, or of a part of it: what was sent last, and to whom."""
 
-    def __init__(self, lot: Lot, day: dt.date) -> None:
+    def __init__(self, lot: Lot, day: dt.date, view: View = View(), shows: Shows = "spots") -> None:  # noqa: B008 (frozen)
         self.lot = lot
         self.day = day
+        self.view = view
+        self.shows = shows
         self.viewers: set[Viewer] = set()
         self.tiles: dict[str, Tile] | None = None
         self.refused = False
         self.stale = asyncio.Event()
         self.keeper: asyncio.Task[None] | None = None
-        self._whole: str | None = None
+        self._whole: dict[str, str] = {}
 
     def may_show(self, starts: dt.datetime, ends: dt.datetime | None) -> bool:
         """Whether a period, which may have no end, can lie on this board, whatever the time zone.
@@ -91,14 +109,19 @@ class Board:
             ends is None or self.day <= ends.date() + dt.timedelta(days=1)
         )
 
-    def join(self, person: int | None) -> Viewer:
+    @property
+    def key(self) -> Key:
+        """What tells it from the others that are open."""
+        return self.lot.id, self.day, self.view, self.shows
+
+    def join(self, person: int | None, language: str) -> Viewer:
         """A viewer, who gets the whole board: at once, or with its first reading."""
-        viewer = Viewer(person, Outbox(LARGEST_BACKLOG, lambda: self._whole_for(person)))
+        viewer = Viewer(person, language, Outbox(LARGEST_BACKLOG, lambda: self._whole_for(person, language)))
         self.viewers.add(viewer)
         if self.refused:
             viewer.outbox.close(POLICY_VIOLATION)
         elif self.tiles is not None:
-            viewer.outbox.put(self._whole_for(person))
+            viewer.outbox.put(self._whole_for(person, language))
         return viewer
 
     def leave(self, viewer: Viewer) -> None:
@@ -114,39 +137,57 @@ class Board:
         for viewer in self.viewers:
             viewer.outbox.close(POLICY_VIOLATION)
 
-    def show(self, rows: Iterable[Record]) -> None:
+    async def read(self, database: Database) -> list[Record]:
+        """The rows of parking.watch_section or parking.watch_rows; the problem unknown-lot when it is no more."""
+        view = self.view
+        if self.shows == "rows":
+            return await database.rows(WATCH_ROWS, self.lot.id, self.day, view.floor, view.type, pool="boards")
+        return await database.rows(
+            WATCH, self.lot.id, self.day, view.floor, view.row, view.part, view.type, pool="boards"
+        )
+
+    def show(self, rows: Sequence[Record]) -> None:
         """Send what has changed since the last reading: the same frame to all but those who hold a changed cell."""
-        tiles = {tile.public.id: tile for tile in (Tile.of(row, self.day) for row in rows)}
-        before, self.tiles, self._whole = self.tiles, tiles, None
+        if self.shows == "rows":
+            shown = [Tile(count, {}) for count in count_floors(rows, self.view)]
+        else:
+            shown = [Tile.of(row, self.day) for row in rows]
+        tiles = {tile.public.id: tile for tile in shown}
+        before, self.tiles, self._whole = self.tiles, tiles, {}
         if before is None or list(before) != list(tiles):
             for viewer in self.viewers:
-                viewer.outbox.put(self._whole_for(viewer.person))
+                viewer.outbox.put(self._whole_for(viewer.person, viewer.language))
             return
 
         changed = [(before[key], tile) for key, tile in tiles.items() if before[key] != tile]
         if not changed:
             return
-        public = self._changes(changed, None)
         involved = {person for pair in changed for tile in pair for person in tile.holders}
-        own = {
-            person: self._changes(changed, person) for person in involved & {viewer.person for viewer in self.viewers}
-        }
+        frames: dict[tuple[int | None, str], str] = {}
         for viewer in self.viewers:
-            if frame := own.get(viewer.person, public) if viewer.person is not None else public:
+            person = viewer.person if viewer.person in involved else None
+            if (person, viewer.language) not in frames:
+                frames[person, viewer.language] = self._changes(changed, person, viewer.language)
+            if frame := frames[person, viewer.language]:
                 viewer.outbox.put(frame)
 
-    def _whole_for(self, person: int | None) -> str:
+    def _whole_for(self, person: int | None, language: str) -> str:
         tiles = (self.tiles or {}).values()
         if person is not None and any(person in tile.holders for tile in tiles):
-            return render_board([tile.seen_by(person) for tile in tiles], self.lot, self.day)
-        if self._whole is None:
-            self._whole = render_board([tile.public for tile in tiles], self.lot, self.day)
-        return self._whole
+            return self._render([tile.seen_by(person) for tile in tiles], language)
+        if language not in self._whole:
+            self._whole[language] = self._render([tile.public for tile in tiles], language)
+        return self._whole[language]
 
-    def _changes(self, changed: list[tuple[Tile, Tile]], person: int | None) -> str:
-        """The cells that look different to this person now; empty when none does."""
+    def _render(self, all_of_it: Sequence[Cell | Count], language: str) -> str:
+        with speaking(language):
+            return render_board(all_of_it, self.lot, Place(self.day, self.lot.id, self.view), self.shows)
+
+    def _changes(self, changed: list[tuple[Tile, Tile]], person: int | None, language: str) -> str:
+        """What looks different to this person now; empty when nothing does."""
         pairs = ((old.seen_by(person), new.seen_by(person)) for old, new in changed)
-        return "".join(render_cell(new, self.lot) for old, new in pairs if old != new)
+        with speaking(language):
+            return "".join(render_one(new) for old, new in pairs if old != new)
 
 
 class Boards:
@@ -154,22 +195,25 @@ class Boards:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._open: dict[tuple[int, dt.date], Board] = {}
+        self._open: dict[Key, Board] = {}
 
     @contextlib.contextmanager
-    def watching(self, lot: Lot, day: dt.date, person: int | None) -> Iterator[Outbox]:
-        """An Outbox that gets the whole board of a lot and day as HTML, and then each change of it."""
-        board = self._open.get((lot.id, day))
+    def watching(  # noqa: PLR0917 (what tells a board from the others, and a viewer)
+        self, lot: Lot, day: dt.date, view: View, shows: Shows, person: int | None, language: str = FALLBACK
+    ) -> Iterator[Outbox]:
+        """An Outbox that gets the whole board of a place as HTML, and then each change of it."""
+        key = (lot.id, day, view, shows)
+        board = self._open.get(key)
         if board is None:
             if len(self._open) == MOST_BOARDS:
                 log.warning("%d different boards are open; no more can be opened", MOST_BOARDS)
                 raise Problem.of("try-again")
-            board = self._open[lot.id, day] = Board(lot, day)
+            board = self._open[key] = Board(lot, day, view, shows)
             # It outlives whoever opens the board first, so it says nothing in that request's name.
             board.keeper = asyncio.create_task(
                 self._keep(board), name=f"board of lot {lot.id} on {day}", context=contextvars.Context()
             )
-        viewer = board.join(person)
+        viewer = board.join(person, language)
         try:
             yield viewer.outbox
         finally:
@@ -219,7 +263,7 @@ class Boards:
         while True:
             board.stale.clear()
             try:
-                rows = await self._database.rows(WATCH, board.lot.id, board.day, pool="boards")
+                rows = await board.read(self._database)
                 board.show(rows)
             except Exception as error:
                 if isinstance(error, asyncpg.PostgresError) and (error.sqlstate or "").startswith("PK"):
@@ -245,7 +289,7 @@ class Boards:
             if not board.viewers:
                 break
         # Nothing has been awaited since: nobody can have joined.
-        del self._open[board.lot.id, board.day]
+        del self._open[board.key]
 
 
 def _places(event: Record | Mapping[str, Any]) -> Iterator[tuple[int, dt.datetime, dt.datetime | None]]:

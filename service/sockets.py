@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
 
+import msgspec
 from asyncpg import PostgresError
 from litestar import WebSocket, websocket
 from litestar.di import NamedDependency
@@ -28,6 +29,7 @@ from service.outbox import POLICY_VIOLATION, SERVICE_RESTART, TRY_AGAIN_LATER, O
 from service.overseeing import Overseers, Window
 from service.pages.cells import Lot
 from service.pages.language import choose
+from service.pages.places import Floors, Parts, Rows, Types, View
 from service.pages.sight import Where
 from service.problems import SESSION_OVER, Problem, to_problem
 from service.sessions import OpenSessions
@@ -48,11 +50,11 @@ FIND_LOT = """
 
 # The page's access token may have lapsed; then the refresh token says whose socket it is, and is not exchanged: not
 # every browser takes a cookie from the answer to a handshake.
-FIND_LOT_FOR_SESSION = """
-    select l.id, l.tenant_slug, l.name, l.address, l.time_zone, l.today, s.actor, i.session
+FIND_VIEW_FOR_SESSION = """
+    select l.id, l.tenant_slug, l.name, l.address, l.time_zone, l.today, l.shows, s.actor, i.session
     from (select coalesce($3, parking.session_of($4)) as session) i
     cross join lateral parking.session(i.session, $5) s
-    cross join lateral parking.find_lot($1, $2, s.actor) l
+    cross join lateral parking.find_view($1, $2, s.actor, $6, $7, $8, $9) l
 """
 
 FIND_OVERSEER = """
@@ -103,18 +105,25 @@ async def board_socket(  # noqa: PLR0917 (Litestar gives them by name)
     open_sessions: NamedDependency[OpenSessions],
     lot: LotNumber = None,
     day: Annotated[dt.date | None, QueryParameter(name="date")] = None,
+    floor: Floors = None,
+    spot_row: Rows = None,
+    part: Parts = None,
+    spot_type: Types = None,
 ) -> None:
-    """A lot's board of a day as the page swaps it in: whole at first, then the cells that change."""
+    """A lot's board of a day as the page swaps it in: whole at first, then the cells that change. Of a large lot it is
+    the summary of its rows, unless a row is asked for, in the language of whoever opens it."""
     _require_own_origin(socket)
     identity = session(socket)
+    view = View(floor, spot_row, part, spot_type)
     try:
         record = await database.row(
-            FIND_LOT_FOR_SESSION,
+            FIND_VIEW_FOR_SESSION,
             lot or settings.lot,
             settings.tenant,
             identity and identity.session,
             None if identity else refresh_cookie(socket),
             address_of(socket),
+            *msgspec.structs.astuple(view),
         )
     except PostgresError as error:
         if to_problem(error).slug != SESSION_OVER:
@@ -124,7 +133,14 @@ async def board_socket(  # noqa: PLR0917 (Litestar gives them by name)
         await socket.close(code=POLICY_VIOLATION, reason=SESSION_OVER)
         return
     with (
-        feed.boards.watching(Lot.of(record), day or record["today"], record["actor"]) as outbox,
+        feed.boards.watching(
+            Lot.of(record),
+            day or record["today"],
+            view,
+            record["shows"],
+            record["actor"],
+            choose(socket.headers.get("accept-language", "")),
+        ) as outbox,
         open_sessions.holding(record["session"], record["id"], record["actor"], outbox),
     ):
         await _converse(socket, outbox, lifetime=_lifetime(identity))

@@ -40,6 +40,14 @@
     ctx.swap = "innerHTML ignoreTitle:true";
   });
 
+  // Whoever uses the keyboard need not walk through the whole board to what is offered instead.
+  document.addEventListener("htmx:after:swap", () => {
+    const offers = document.querySelector("#messages .offers:not([data-shown])");
+    if (!offers) return;
+    offers.dataset.shown = "";
+    if (document.activeElement?.matches(".cell:focus-visible")) offers.querySelector("button").focus();
+  });
+
   document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
     if (ctx) element("messages")?.replaceChildren(element("unreached").content.cloneNode(true));
   });

@@ -118,10 +118,89 @@ create function parking_private.slot_label(starts time, ends time)
 comment on function parking_private.slot_label(time, time) is 'A time slot as a driver reads it: 08–12, 08:30–09.';
 
 
-create function parking_private.cells(
+create function parking_private.slots_on(
     lot parking.lots,
-    day date,
-    now timestamptz
+    day date
+)
+    returns table (
+        label  text,
+        starts timestamptz,
+        ends   timestamptz
+    )
+    language plpgsql
+    stable
+as $$
+#variable_conflict use_column
+declare
+    v_lot constant parking.lots := slots_on.lot;
+begin
+    return query
+        select c.label, c.starts, c.ends
+        from (
+            select parking_private.slot_label(t.starts, t.ends) as label,
+                   (slots_on.day + t.starts) at time zone v_lot.time_zone as starts,
+                   (slots_on.day + (t.ends <= t.starts)::integer + t.ends) at time zone v_lot.time_zone as ends
+            from parking.time_slots t
+            where t.tenant_id = v_lot.tenant_id and t.lot_id = v_lot.id
+        ) c
+        -- The hour that a day in spring lacks may swallow a slot, and one in which the lot is closed is not offered.
+        where c.starts < c.ends and parking_private.is_open(v_lot, c.starts, c.ends)
+        order by c.starts;
+end
+$$;
+
+comment on function parking_private.slots_on(parking.lots, date) is 'The time slots that a lot offers on one of its local days, in their order.';
+
+
+create function parking_private.live_on(
+    lot   parking.lots,
+    day   date,
+    now   timestamptz,
+    spots bigint[]
+)
+    returns table (
+        spot_id   bigint,
+        id        bigint,
+        person_id bigint,
+        starts    timestamptz,
+        ends      timestamptz
+    )
+    language plpgsql
+    stable
+as $$
+#variable_conflict use_column
+declare
+    v_lot  constant parking.lots := live_on.lot;
+    v_from constant timestamptz := greatest(live_on.day::timestamp at time zone v_lot.time_zone, live_on.now);
+    -- A slot ends on the next day at the latest, and no reservation is longer than 168 hours.
+    v_to   constant timestamptz := (live_on.day + 2)::timestamp at time zone v_lot.time_zone;
+begin
+    if live_on.spots is null then
+        return query
+            select r.spot_id, r.id, r.person_id, r.starts, r.ends
+            from parking.reservations r
+            where r.tenant_id = v_lot.tenant_id and r.lot_id = v_lot.id and r.status = 'active'
+              and r.starts > v_from - interval '168 hours' and r.starts < v_to and r.ends > v_from;
+    else
+        -- Spot by spot: a part of a large lot must not cost what the whole of it does.
+        return query
+            select r.spot_id, r.id, r.person_id, r.starts, r.ends
+            from unnest(live_on.spots) u(id)
+            join parking.reservations r on r.tenant_id = v_lot.tenant_id and r.spot_id = u.id and r.status = 'active'
+            where r.ends > v_from and r.ends < v_to + interval '168 hours' and r.starts < v_to;
+    end if;
+end
+$$;
+
+comment on function parking_private.live_on(parking.lots, date, timestamptz, bigint[]) is
+    'The live reservations of a lot, or of these spots of it, that end after now and may touch a time slot of a local day.';
+
+
+create function parking_private.cells(
+    lot   parking.lots,
+    day   date,
+    now   timestamptz,
+    spots bigint[] default null
 )
     returns table (
         lot_id          bigint,
@@ -141,32 +220,14 @@ create function parking_private.cells(
 as $$
 #variable_conflict use_column
 declare
-    v_lot  constant parking.lots := cells.lot;
-    -- A slot ends on the next day at the latest, and no reservation is longer than 168 hours.
-    v_from constant timestamptz := (cells.day::timestamp at time zone v_lot.time_zone) - interval '168 hours';
-    v_to   constant timestamptz := (cells.day + 2)::timestamp at time zone v_lot.time_zone;
+    v_lot constant parking.lots := cells.lot;
 begin
     return query
         with slots as materialized (
-            select c.label, c.starts, c.ends
-            from (
-                select parking_private.slot_label(t.starts, t.ends) as label,
-                       (cells.day + t.starts) at time zone v_lot.time_zone as starts,
-                       (cells.day + (t.ends <= t.starts)::integer + t.ends) at time zone v_lot.time_zone as ends
-                from parking.time_slots t
-                where t.tenant_id = v_lot.tenant_id and t.lot_id = v_lot.id
-            ) c
-            -- The hour that a day in spring lacks may swallow a slot, and one in which the lot is closed is not offered.
-            where c.starts < c.ends and parking_private.is_open(v_lot, c.starts, c.ends)
+            select c.label, c.starts, c.ends from parking_private.slots_on(v_lot, cells.day) c
         ), live as materialized (
             select r.spot_id, r.id, r.person_id, r.starts, r.ends
-            from parking.reservations r
-            where r.tenant_id = v_lot.tenant_id
-              and r.lot_id = v_lot.id
-              and r.status = 'active'
-              and r.starts > v_from
-              and r.starts < v_to
-              and r.ends > cells.now
+            from parking_private.live_on(v_lot, cells.day, cells.now, cells.spots) r
         ), held as materialized (
             -- Only what is booked is aggregated; most cells of a large lot are not.
             select v.spot_id, c.starts as slot,
@@ -191,6 +252,7 @@ begin
             join parking.rows r on r.tenant_id = s.tenant_id and r.id = s.row_id
             join parking.floors f on f.tenant_id = r.tenant_id and f.id = r.floor_id
             where s.tenant_id = v_lot.tenant_id and s.lot_id = v_lot.id and s.retired_at is null
+              and (cells.spots is null or s.id = any (cells.spots))
         )
         select s.lot_id, s.id, s.name, s.type, c.label, c.starts, c.ends,
                case
@@ -210,8 +272,8 @@ begin
 end
 $$;
 
-comment on function parking_private.cells(parking.lots, date, timestamptz) is
-    'Every cell of a lot''s local day with its live reservations and their holders, and the moment at which time alone may change it (null: never).';
+comment on function parking_private.cells(parking.lots, date, timestamptz, bigint[]) is
+    'Every cell of a lot''s local day, or those of some spots, with its live reservations and their holders, and the moment at which time alone may change it (null: never).';
 
 
 create function parking_private.require_day(day date)
@@ -284,6 +346,31 @@ Example:
 grant execute on function parking.board(bigint, date, bigint) to parking_service, parking_dba;
 
 
+create function parking_private.watched_lot(
+    lot bigint,
+    day date
+)
+    returns parking.lots
+    language plpgsql
+    volatile
+as $$
+declare
+    v_lot parking.lots;
+begin
+    perform parking_private.enter_tenant((select f.tenant_id from parking_private.find_tenant_of_lot(watched_lot.lot, null) f));
+    select l.* into v_lot from parking.lots l where l.id = watched_lot.lot;
+    if not found then
+        perform parking_private.refuse('unknown-lot', format('There is no lot %s.', coalesce(watched_lot.lot::text, 'without a number')));
+    end if;
+    perform parking_private.require_day(watched_lot.day);
+    return v_lot;
+end
+$$;
+
+comment on function parking_private.watched_lot(bigint, date) is
+    'A lot of which somebody has a board open who was found to be allowed to; its tenant entered.';
+
+
 create function parking.watch(
     lot bigint,
     day date
@@ -311,12 +398,7 @@ declare
     v_lot parking.lots;
     v_now constant timestamptz := parking.clock();
 begin
-    perform parking_private.enter_tenant((select f.tenant_id from parking_private.find_tenant_of_lot(watch.lot, null) f));
-    select l.* into v_lot from parking.lots l where l.id = watch.lot;
-    if not found then
-        perform parking_private.refuse('unknown-lot', format('There is no lot %s.', coalesce(watch.lot::text, 'without a number')));
-    end if;
-    perform parking_private.require_day(watch.day);
+    v_lot := parking_private.watched_lot(watch.lot, watch.day);
     return query
         select c.lot_id, c.spot_id, c.spot, c.type, c.slot, c.starts, c.ends, c.status,
                coalesce(c.holder_ids, '{}'), coalesce(c.reservation_ids, '{}'), c.changes_at - v_now

@@ -108,6 +108,7 @@ begin atomic
         ('not-a-reporter',         422, 'Not a role for reports',              'A superuser makes one: create role … login in role parking_reporting.'),
         ('not-a-request-id',       422, 'Not the name of a request',           'Give one of 1 to 200 characters, such as a new UUID, or none.'),
         ('not-a-retention',        422, 'Not a retention',                     'Give one month or more, and then detach or drop.'),
+        ('not-a-search',           422, 'Not a search',                        'Give at most 200 characters.'),
         ('not-a-size',             422, 'Not the size of a spot',              'Give centimetres: a length from 100 to 3000, a width from 50 to 1000.'),
         ('not-a-spot-type',        422, 'Not a type of spot',                  'Give regular, handicap, compact or ev.'),
         ('not-a-tenant',           422, 'Not a tenant''s name',                'Give up to 63 small letters, digits and hyphens, a letter first.'),

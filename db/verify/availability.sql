@@ -36,7 +36,7 @@ begin
     end;
     assert has_function_privilege('parking_service', 'parking.board(bigint, date, bigint)', 'execute');
     assert has_function_privilege('parking_dba', 'parking.free_spots(timestamptz, timestamptz, bigint, text, bigint)', 'execute');
-    assert not has_function_privilege('parking_service', 'parking_private.cells(parking.lots, date, timestamptz)', 'execute');
+    assert not has_function_privilege('parking_service', 'parking_private.cells(parking.lots, date, timestamptz, bigint[])', 'execute');
 end
 $$;
 

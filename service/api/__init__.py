@@ -7,7 +7,7 @@ from typing import Any
 from litestar import Request, Router
 from litestar.handlers import HTTPRouteHandler
 
-from service.api import changes, lots, openings
+from service.api import changes, finding, lots, openings
 from service.api.audit import list_activity
 from service.api.figures import show_figures
 from service.api.people import (
@@ -46,6 +46,7 @@ FURTHER_HANDLERS: list[HTTPRouteHandler] = [
     *lots.HANDLERS,
     *changes.HANDLERS,
     *openings.HANDLERS,
+    *finding.HANDLERS,
     find_spot_state,
     list_spot_states,
     set_spot_state,

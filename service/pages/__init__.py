@@ -8,17 +8,19 @@ it was, or with that page and the refusal in words. htmx sends the same forms an
 from litestar import Router
 from litestar.di import Provide
 
-from service.pages import account, board, explaining, operating, signing_in
+from service.pages import account, board, explaining, finding, looks, operating, signing_in
 from service.pages.answers import answer_in_words, choose_language, find_caller
 
 router = Router(
     path="/",
     route_handlers=[
         *board.handlers,
+        *finding.handlers,
         *signing_in.handlers,
         *account.handlers,
         *operating.handlers,
         *explaining.handlers,
+        *looks.handlers,
     ],
     dependencies={"caller": Provide(find_caller)},
     before_request=choose_language,

@@ -35,6 +35,16 @@ AnyRequest = Request[Any, Any, Any]
 AnyResponse = Response[Any]
 
 FLASH_COOKIE = "flash"
+THEME_COOKIE = "theme"
+THEMES = ("light", "dark")
+
+
+class Offer(Struct, frozen=True):
+    """What may be booked instead: what the button says, its full name, and what it sends."""
+
+    text: str
+    name: str
+    value: str
 
 
 class Message(Struct, frozen=True):
@@ -46,22 +56,11 @@ class Message(Struct, frozen=True):
     dismiss: str
     remedy: str = ""
     slug: str = ""
+    offers: tuple[Offer, ...] = ()
 
     @classmethod
-    def of(cls, problem: Problem, dismiss: str) -> Message:
-        return cls("refusal", problem.title, problem.detail or "", dismiss, problem.remedy or "", problem.slug)
-
-
-class Place(Struct, frozen=True):
-    """Which board somebody looks at. `lot` is None for the configured one, so that addresses stay short."""
-
-    day: date | None = None
-    lot: int | None = None
-
-    def url(self, day: date | None = None) -> str:
-        given = {"date": day or self.day, "lot": self.lot}
-        query = urlencode({name: value for name, value in given.items() if value is not None})
-        return f"/?{query}" if query else "/"
+    def of(cls, problem: Problem, dismiss: str, offers: tuple[Offer, ...] = ()) -> Message:
+        return cls("refusal", problem.title, problem.detail or "", dismiss, problem.remedy or "", problem.slug, offers)
 
 
 Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
@@ -133,8 +132,22 @@ def page(
     request: AnyRequest, name: str, status: int = 200, *, here: str = "", home: str = "/", **context: object
 ) -> AnyResponse:
     """A page for nobody else's eyes. `here` is where signing in and out come back to; without it neither is offered."""
-    who = {"identity": session(request), "here": here, "home": home}
-    return Template(name, context=who | context, status_code=status)
+    theme = request.cookies.get(THEME_COOKIE, "")
+    shared = {
+        "identity": session(request),
+        "here": here,
+        "home": home,
+        "theme": theme if theme in THEMES else "",
+        "address": address_here(request),
+    }
+    return Template(name, context=shared | context, status_code=status)
+
+
+def address_here(request: AnyRequest) -> str:
+    """Where a form that is on every page comes back to; what only a form leads to has no address of its own."""
+    if request.method != "GET":
+        return "/"
+    return local(request.url.path + (f"?{request.url.query}" if request.url.query else ""))
 
 
 def refusal_page(request: AnyRequest, name: str, problem: Problem, **context: Any) -> AnyResponse:  # noqa: ANN401

@@ -1,18 +1,22 @@
-"""The board of a lot and a day: look, book, end."""
+"""The board of a lot and a day, or of the part of the lot that is looked at: look, book, end."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
-from asyncpg import PostgresError
+import msgspec
+from asyncpg import PostgresError, Record
 from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
-from msgspec import Meta, field
+from msgspec import Meta
 
 from service.auth import Identity, address_of
 from service.database import Database
@@ -22,36 +26,38 @@ from service.pages.answers import (
     AnyResponse,
     Caller,
     Days,
-    Form,
     Id,
     Lots,
     Message,
-    Place,
+    Offer,
     flashing,
     page,
     sign_in_again,
     sign_in_first,
 )
-from service.pages.cells import Cell, Lot, shape
-from service.pages.language import _, long_day
+from service.pages.cells import Cell, Count, Lot, cell_value, count_floors, shape
+from service.pages.language import _, local_period, long_day
+from service.pages.places import Floors, Parts, Place, PlaceForm, Rows, SpotType, Types, View
 from service.problems import Problem, to_problem
 from service.settings import Settings
 
-
-class _BoardForm(Form, kw_only=True):
-    day: date = field(name="date")
-    lot: Id | None = None
-
-    @property
-    def place(self) -> Place:
-        return Place(self.day, self.lot)
+# Somebody was faster, or the spot is closed: then another one may do.
+ELSEWHERE = ("spot-taken", "spot-in-maintenance")
+MOST_OFFERS = 3
+FLASH = re.compile(r"(?P<done>booked|ended)\.(?P<reservation>[0-9]{1,18})", re.ASCII)
 
 
-class Booking(_BoardForm, kw_only=True):
+class Booking(PlaceForm, kw_only=True):
     cell: Annotated[str, Meta(pattern=r"^[0-9]{1,18}-[0-9]{1,11}-[0-9]{1,11}\Z")]
 
+    @property
+    def wanted(self) -> tuple[int, datetime, datetime]:
+        """The spot, and from when until when."""
+        spot, starts, ends = (int(part) for part in self.cell.split("-"))
+        return spot, datetime.fromtimestamp(starts, UTC), datetime.fromtimestamp(ends, UTC)
 
-class Completing(_BoardForm, kw_only=True):
+
+class Completing(PlaceForm, kw_only=True):
     reservation: Id
 
 
@@ -63,9 +69,15 @@ async def show_board(  # noqa: PLR0917 (Litestar gives them by name)
     caller: Caller,
     day: Days = None,
     lot: Lots = None,
+    floor: Floors = None,
+    spot_row: Rows = None,
+    part: Parts = None,
+    spot_type: Types = None,
 ) -> AnyResponse:
-    """The board of a lot and a day, today in the configured lot unless told otherwise."""
-    response = await _board(request, database, settings, caller, Place(day, lot))
+    """The board of a lot and a day, today in the configured lot unless told otherwise; of a large lot its rows, and the
+    board of the one that is chosen."""
+    place = Place(day, lot, View(floor, spot_row, part, spot_type))
+    response = await _board(request, database, settings, caller, place)
     if FLASH_COOKIE in request.cookies:
         response.delete_cookie(FLASH_COOKIE)
     return response
@@ -82,22 +94,23 @@ async def book(
     """Book the spot and the period of the cell that was pressed."""
     if caller is None:
         return sign_in_first(request, data.place.url())
-    spot, starts, ends = (int(part) for part in data.cell.split("-"))
+    spot, starts, ends = data.wanted
     try:
         booking = await database.row(
             """
-            select b.spot_id from parking.session($1, $2) s cross join lateral parking.book(s.actor, $3, $4, $5) b
+            select b.id from parking.session($1, $2) s cross join lateral parking.book(s.actor, $3, $4, $5) b
             """,
             caller.session,
             address_of(request),
             spot,
-            datetime.fromtimestamp(starts, UTC),
-            datetime.fromtimestamp(ends, UTC),
+            starts,
+            ends,
             lane=("spot", spot),
         )
     except (PostgresError, Problem) as refusal:
-        return await _refused(request, database, settings, caller, data.place, refusal)
-    return _done(settings, data.place, f"booked.{booking['spot_id']}.{starts}")
+        alternatives = await _alternatives(request, database, caller, data, refusal)
+        return await _refused(request, database, settings, caller, data.place, refusal, alternatives)
+    return flashing(settings, data.place.url(), f"booked.{booking['id']}")
 
 
 @post("/complete")
@@ -113,7 +126,7 @@ async def complete(
         return sign_in_first(request, data.place.url())
     try:
         booking = await database.row(
-            "select b.spot_id from parking.session($1, $2) s cross join lateral parking.complete(s.actor, $3) b",
+            "select b.id from parking.session($1, $2) s cross join lateral parking.complete(s.actor, $3) b",
             caller.session,
             address_of(request),
             data.reservation,
@@ -121,7 +134,7 @@ async def complete(
         )
     except (PostgresError, Problem) as refusal:
         return await _refused(request, database, settings, caller, data.place, refusal)
-    return _done(settings, data.place, f"ended.{booking['spot_id']}")
+    return flashing(settings, data.place.url(), f"ended.{booking['id']}")
 
 
 async def _board(  # noqa: PLR0917 (its callers are few, and here)
@@ -131,27 +144,30 @@ async def _board(  # noqa: PLR0917 (its callers are few, and here)
     caller: Identity | None,
     place: Place,
     refusal: Problem | None = None,
+    alternatives: Sequence[Record] = (),
 ) -> AnyResponse:
-    rows = await database.rows(
+    found = await database.row(
         """
-        select l.id, l.tenant_slug, l.name, l.address, l.time_zone, l.today,
-               coalesce($3, l.today) as day,
-               b.spot_id, b.spot, b.type, b.slot, b.starts, b.ends, b.status, b.reservation_id
-        from parking.session($4, $5) s
-        cross join lateral parking.find_lot($1, $2, s.actor) l
-        left join lateral parking.board(l.id, $3, s.actor) with ordinality b on true
-        order by b.ordinality
+        select v.id, v.tenant_slug, v.name, v.address, v.time_zone, v.today, v.shows, v.floor_name, v.row_name,
+               v.parts, s.actor
+        from parking.session($1, $2) s
+        cross join lateral parking.find_view($3, $4, s.actor, $5, $6, $7, $8) v
         """,
-        place.lot or settings.lot,
-        settings.tenant,
-        place.day,
         caller and caller.session,
         address_of(request),
+        place.lot or settings.lot,
+        settings.tenant,
+        *msgspec.structs.astuple(place.view),
     )
-    lot, day = Lot.of(rows[0]), rows[0]["day"]
-    cells = [Cell.of(row, day, row["reservation_id"]) for row in rows if row["spot_id"] is not None]
-    here = Place(day, place.lot)
-    message = Message.of(refusal, here.url()) if refusal else _flash(request, cells, here.url())
+    lot = Lot.of(found)
+    day = place.day or lot.today
+    here = place.on(day)
+    shown = await _read(database, found, day, place.view)
+    message: Message | None
+    if refusal:
+        message = Message.of(refusal, here.url(), tuple(_offer(row, day, lot.time_zone) for row in alternatives))
+    else:
+        message = await _flash(request, database, caller, here)
     return page(
         request,
         "lot.html",
@@ -159,42 +175,136 @@ async def _board(  # noqa: PLR0917 (its callers are few, and here)
         here=here.url(),
         home=Place(lot=place.lot).url(),
         lot=lot,
-        chosen_lot=place.lot,
+        view=place.view,
+        floor=found["floor_name"],
+        row=found["row_name"],
+        parts=found["parts"],
+        fields=here.fields,
+        types=[(kind, word, here.at(type=kind).url()) for kind, word in _types()],
+        all_rows=here.at(floor=None, row=None, part=None).url(),
+        other_parts=[here.at(part=part).url() for part in range(1, (found["parts"] or 0) + 1)],
+        lots=Place(place.day).url("/lots"),
+        # The lot by its number: the configured one may have changed by the time a socket opens.
+        live="/ws/board?" + urlencode({"lot": lot.id} | here.in_lot(lot.id).fields),
         day=day,
         long_day=long_day(day, year=True),
         relative={-1: _("Yesterday"), 0: _("Today"), 1: _("Tomorrow")}.get((day - lot.today).days, ""),
-        earlier=here.url(day - timedelta(days=1)),
-        later=here.url(day + timedelta(days=1)),
-        today=here.url(lot.today),
+        earlier=here.on(day - timedelta(days=1)).url(),
+        later=here.on(day + timedelta(days=1)).url(),
+        today=here.on(lot.today).url(),
         message=message,
-        **shape(cells, lot, day),
+        **shape(shown, lot, here.in_lot(lot.id), found["shows"]),
     )
 
 
-def _flash(request: AnyRequest, cells: Sequence[Cell], dismiss: str) -> Message | None:
-    """What has just been done. The cookie only names a cell: whoever plants one cannot put words into our mouth."""
-    match request.cookies.get(FLASH_COOKIE, "").split("."):
-        case ["booked", spot_id, starts]:
-            for cell in cells:
-                if cell.id == f"cell-{spot_id}-{starts}" and cell.state == "yours":
-                    return Message(
-                        "done",
-                        _("Booked"),
-                        _("%(spot)s is yours on %(day)s, %(slot)s.")
-                        % {"spot": cell.spot, "day": long_day(cell.day), "slot": cell.slot},
-                        dismiss,
-                    )
-        case ["ended", spot_id]:
-            for cell in cells:
-                if str(cell.spot_id) == spot_id:
-                    return Message(
-                        "done", _("Ended"), _("Your booking of %(spot)s has ended.") % {"spot": cell.spot}, dismiss
-                    )
-    return None
+async def _read(database: Database, found: Record, day: date, view: View) -> list[Count] | list[Cell]:
+    """What find_view() has found to be shown: the rows' counts or the cells, in one statement."""
+    if found["shows"] == "rows":
+        return count_floors(
+            await database.rows(
+                """
+                select o.floor_id, o.floor_name, o.row_id, o.row_name, o.part, o.first_spot, o.last_spot, o.slot,
+                       o.starts, o.free, o.total
+                from parking.overview($1, $2, $3, $4, $5) o
+                """,
+                found["id"],
+                day,
+                found["actor"],
+                view.floor,
+                view.type,
+            ),
+            view,
+        )
+    rows = await database.rows(
+        """
+        select b.spot_id, b.spot, b.type, b.slot, b.starts, b.ends, b.status, b.reservation_id
+        from parking.board_section($1, $2, $3, $4, $5, $6, $7) b
+        """,
+        found["id"],
+        day,
+        found["actor"],
+        *msgspec.structs.astuple(view),
+    )
+    return [Cell.of(row, day, row["reservation_id"]) for row in rows]
 
 
-def _done(settings: Settings, place: Place, flash: str) -> AnyResponse:
-    return flashing(settings, place.url(), flash)
+async def _flash(request: AnyRequest, database: Database, caller: Identity | None, here: Place) -> Message | None:
+    """What has just been done, on this board or another. The cookie only names a reservation of the reader's own:
+    whoever plants one cannot put words into our mouth."""
+    flash = FLASH.fullmatch(request.cookies.get(FLASH_COOKIE, ""))
+    if caller is None or flash is None:
+        return None
+    try:
+        booking = await database.row(
+            """
+            select r.spot, r.status, r.starts, r.ends, r.time_zone
+            from parking.session($1, $2) s cross join lateral parking.find_reservation(s.actor, $3) r
+            """,
+            caller.session,
+            address_of(request),
+            int(flash["reservation"]),
+        )
+    except PostgresError as error:
+        if to_problem(error).status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}:
+            return None
+        raise
+    if (booking["status"] == "active") is not (flash["done"] == "booked"):
+        return None
+    if flash["done"] == "ended":
+        text = _("Your booking of %(spot)s has ended.") % {"spot": booking["spot"]}
+        return Message("done", _("Ended"), text, here.url())
+    text = _("%(spot)s is yours on %(day)s, %(slot)s.")
+    when = {"spot": booking["spot"], **local_period(booking["starts"], booking["ends"], booking["time_zone"])}
+    return Message("done", _("Booked"), text % when, here.url())
+
+
+async def _alternatives(
+    request: AnyRequest, database: Database, caller: Identity, wanted: Booking, refusal: PostgresError | Problem
+) -> Sequence[Record]:
+    """What to book instead when that was taken in the meantime, the most useful first."""
+    if to_problem(refusal).slug not in ELSEWHERE:
+        return ()
+    spot, starts, ends = wanted.wanted
+    return await database.rows(
+        """
+        select a.kind, a.spot_id, a.spot, a.type, a.starts, a.ends
+        from parking.session($1, $2) s
+        cross join lateral parking.alternatives($3, $4, $5, s.actor, $6) a
+        """,
+        caller.session,
+        address_of(request),
+        spot,
+        starts,
+        ends,
+        MOST_OFFERS,
+    )
+
+
+def _types() -> list[tuple[SpotType | None, str]]:
+    """What the board can be filtered by, and how it is called."""
+    return [
+        (None, _("All")),
+        ("regular", _("Regular")),
+        ("handicap", _("Handicap")),
+        ("compact", _("Compact")),
+        ("ev", _("Electric")),
+    ]
+
+
+def _offer(row: Record, day: date, time_zone: str) -> Offer:
+    kind = "" if row["type"] == "regular" else ", " + _(row["type"])
+    when = {"spot": row["spot"] + kind, **local_period(row["starts"], row["ends"], time_zone)}
+    if row["kind"] == "other-spot":
+        text = _("%(spot)s, same time")
+    elif row["starts"].astimezone(ZoneInfo(time_zone)).date() == day:
+        text = _("%(spot)s, %(slot)s")
+    else:
+        text = _("%(spot)s, %(short_day)s %(slot)s")
+    return Offer(
+        text % when,
+        _("Book %(spot)s, %(slot)s on %(day)s") % when,
+        cell_value(row["spot_id"], row["starts"], row["ends"]),
+    )
 
 
 async def _refused(  # noqa: PLR0917 (its callers are few, and here)
@@ -204,12 +314,13 @@ async def _refused(  # noqa: PLR0917 (its callers are few, and here)
     caller: Identity,
     place: Place,
     refusal: PostgresError | Problem,
+    alternatives: Sequence[Record] = (),
 ) -> AnyResponse:
     """The board as it stands, with the refusal in words; somebody whose session is over has to sign in anew."""
     problem = to_problem(refusal)
     if problem.status == HTTPStatus.UNAUTHORIZED:
         return sign_in_again(request, place.url())
-    return await _board(request, database, settings, caller, place, problem)
+    return await _board(request, database, settings, caller, place, problem, alternatives)
 
 
 handlers = [show_board, book, complete]

@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal
 
 from asyncpg import Record
 from msgspec import Struct
 
 from service.pages.language import _, long_day
+from service.pages.places import Place, View
 from service.pages.rendering import environment
+
+Shows = Literal["spots", "rows"]
+
+# Of a summary whose rows are more than this, only the floors are shown at first.
+MOST_COUNTS = 200
+# A fifth: from here on one had better not come without a booking.
+FEW = 5
 
 
 class Lot(Struct, frozen=True):
@@ -30,7 +38,7 @@ class Lot(Struct, frozen=True):
 
 
 class Cell(Struct, frozen=True):
-    """A row of parking.board on a lot's local `day`: one spot in one time slot.
+    """A row of parking.board_section on a lot's local `day`: one spot in one time slot.
 
     `reservation_id` is set in the version for the driver whose reservation it is, and in nobody else's.
     """
@@ -47,7 +55,8 @@ class Cell(Struct, frozen=True):
 
     @classmethod
     def of(cls, record: Record, day: date, reservation_id: int | None = None) -> Cell:
-        """A row of parking.board or parking.watch as seen by the driver whose reservation it is, or by anybody."""
+        """A row of parking.board_section or parking.watch_section as the driver sees it whose reservation it is, or
+        anybody."""
         names = ("spot_id", "spot", "type", "slot", "starts", "ends", "status")
         return cls(**{name: record[name] for name in names}, day=day, reservation_id=reservation_id)
 
@@ -59,7 +68,7 @@ class Cell(Struct, frozen=True):
     @property
     def value(self) -> str:
         """What its button sends: the spot and the period, in seconds since 1970."""
-        return f"{self.spot_id}-{int(self.starts.timestamp())}-{int(self.ends.timestamp())}"
+        return cell_value(self.spot_id, self.starts, self.ends)
 
     @property
     def state(self) -> str:
@@ -72,23 +81,107 @@ class Cell(Struct, frozen=True):
         return _("closed") if self.state == "maintenance" else _(self.state)
 
 
+def cell_value(spot: int, starts: datetime, ends: datetime) -> str:
+    """A spot and a period as a form says them."""
+    return f"{spot}-{int(starts.timestamp())}-{int(ends.timestamp())}"
+
+
+class Count(Struct, frozen=True):
+    """How many spots of a row, of a part of one, or of a whole floor are free in a time slot; None: it is past."""
+
+    floor_id: int
+    floor_name: str
+    row_id: int | None
+    row_name: str
+    part: int
+    first_spot: str
+    last_spot: str
+    slot: str
+    starts: datetime
+    free: int | None
+    total: int
+
+    @classmethod
+    def of(cls, record: Record) -> Count:
+        """A row of parking.overview or parking.watch_rows."""
+        return cls(*(record[name] for name in cls.__struct_fields__))
+
+    @property
+    def id(self) -> str:
+        """What it is called on the page; it never changes."""
+        kind, number = ("row", f"{self.row_id}-{self.part}") if self.row_id else ("floor", str(self.floor_id))
+        return f"{kind}-{number}-{int(self.starts.timestamp())}"
+
+    @property
+    def level(self) -> str:
+        """past, none, few or many."""
+        if self.free is None:
+            return "past"
+        return "none" if not self.free else "few" if self.free * FEW <= self.total else "many"
+
+
+def count_floors(rows: Sequence[Record], view: View) -> list[Count]:
+    """Each floor's sums, and behind them its rows; of a very large lot the floors alone, until one is chosen."""
+    counts: list[Count] = []
+    floors: list[Count] = []
+    for _floor, group in groupby(map(Count.of, rows), key=lambda count: count.floor_id):
+        below = list(group)
+        slots: dict[datetime, list[Count]] = {}
+        for count in below:
+            slots.setdefault(count.starts, []).append(count)
+        sums = [
+            Count(
+                below[0].floor_id,
+                below[0].floor_name,
+                None,
+                "",
+                0,
+                below[0].first_spot,
+                below[-1].last_spot,
+                of_slot[0].slot,
+                starts,
+                None if of_slot[0].free is None else sum(count.free or 0 for count in of_slot),
+                sum(count.total for count in of_slot),
+            )
+            for starts, of_slot in slots.items()
+        ]
+        floors += sums
+        counts += [*sums, *below]
+    too_many = len(counts) > MOST_COUNTS and view.floor is None and floors[0].floor_id != floors[-1].floor_id
+    return floors if too_many else counts
+
+
 _macros: Any = environment.get_template("board.html").module
 
 
-def render_cell(cell: Cell, lot: Lot) -> str:
-    """One cell to be swapped in wherever this lot's board is open; focus stays where it is."""
-    return str(_macros.cell(cell, oob=True))
+def render_one(one: Cell | Count) -> str:
+    """One cell or count to be swapped in wherever this board is open; focus stays where it is."""
+    return str(_macros.cell(one, oob=True) if isinstance(one, Cell) else _macros.count(one, oob=True))
 
 
-def render_board(cells: Sequence[Cell], lot: Lot, day: date) -> str:
-    """The whole board of a lot and a local day, to be swapped in where it is open."""
-    return str(_macros.board(**shape(cells, lot, day), oob=True))
+def render_board(all_of_it: Sequence[Cell | Count], lot: Lot, place: Place, shows: Shows) -> str:
+    """The whole board, or summary, of a place to be swapped in where it is open."""
+    return str(_macros.whole(**shape(all_of_it, lot, place, shows), oob=True))
 
 
-def shape(cells: Sequence[Cell], lot: Lot, day: date) -> dict[str, Any]:
-    rows = [list(spot) for _, spot in groupby(cells, key=lambda cell: cell.spot_id)]
+def shape(all_of_it: Sequence[Cell | Count], lot: Lot, place: Place, shows: Shows) -> dict[str, Any]:
+    """What the macro `whole` takes. The place says its lot, so that it leads there from wherever it is swapped in."""
+    cells = [one for one in all_of_it if isinstance(one, Cell)]
+    counts = [one for one in all_of_it if isinstance(one, Count)]
+    lines: list[list[Any]]
+    if shows == "rows":
+        lines = [list(line) for _key, line in groupby(counts, key=lambda one: (one.floor_id, one.row_id, one.part))]
+        floors = [list(floor) for _key, floor in groupby(lines, key=lambda line: line[0].floor_id)]
+        caption = _("What is free in %(lot)s on %(day)s")
+    else:
+        lines = [list(line) for _key, line in groupby(cells, key=lambda cell: cell.spot_id)]
+        floors = []
+        caption = _("Spots of %(lot)s on %(day)s")
     return {
-        "rows": rows,
-        "slots": [cell.slot for cell in rows[0]] if rows else [],
-        "caption": _("Spots of %(lot)s on %(day)s") % {"lot": lot.name, "day": long_day(day, year=True)},
+        "shows": shows,
+        "rows": lines,
+        "floors": floors,
+        "slots": [one.slot for one in lines[0]] if lines else [],
+        "caption": caption % {"lot": lot.name, "day": long_day(place.day or lot.today, year=True)},
+        "place": place,
     }

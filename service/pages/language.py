@@ -10,10 +10,11 @@ import gettext as catalogues
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import date
-from functools import cache
+from datetime import date, datetime
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from babel.core import negotiate_locale
 from babel.dates import format_date, format_skeleton
@@ -87,6 +88,22 @@ def babel_locale() -> str:
 
 def long_day(day: date, *, year: bool = False) -> str:
     """Friday 20 November, or with its year, as it is written where the language is spoken."""
-    if year:
-        return format_date(day, "full", locale=babel_locale())
-    return format_skeleton("MMMMEEEEd", day, locale=babel_locale())
+    return _long_day(day, babel_locale(), year=year)
+
+
+# Every cell of a board says its day.
+@lru_cache(maxsize=1000)
+def _long_day(day: date, locale: str, *, year: bool) -> str:
+    return format_date(day, "full", locale=locale) if year else format_skeleton("MMMMEEEEd", day, locale=locale)
+
+
+def local_period(starts: datetime, ends: datetime, time_zone: str) -> dict[str, str]:
+    """A period by the wall clock of an IANA time zone, for a message: its `day`, `short_day` and `slot` (08–12)."""
+    zone = ZoneInfo(time_zone)
+    first, last = starts.astimezone(zone), ends.astimezone(zone)
+    slot = "–".join(f"{moment:%H:%M}" if moment.minute else f"{moment:%H}" for moment in (first, last))
+    return {
+        "day": long_day(first.date()),
+        "short_day": format_skeleton("MMMEd", first.date(), locale=babel_locale()),
+        "slot": slot,
+    }

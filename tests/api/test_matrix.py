@@ -100,6 +100,8 @@ ASKS: Mapping[str, Ask] = {
     "api_list_slots": Ask(reading("unknown-lot")),
     "api_set_slots": Ask(building("unknown-lot"), json(slots=["08:00-12:00"])),
     "api_show_board": Ask(reading("unknown-lot")),
+    "api_find_lots": Ask(anybody()),
+    "api_show_overview": Ask(reading("unknown-lot")),
     "api_list_spot_states": Ask(reading("unknown-lot")),
     "api_add_floor": Ask(building("unknown-lot"), json(name="Roof")),
     "api_find_floor": Ask(reading("unknown-floor")),

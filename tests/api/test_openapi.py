@@ -65,6 +65,8 @@ FURTHER_EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "show_occupancy": {"path": {"lot": 1}},
     "show_figures": {"path": {"lot": 1}},
+    "find_lots": {"params": {"search": "garage"}},
+    "show_overview": {"path": {"lot": 2}, "params": {"date": "2026-12-01", "type": "ev"}},
     "list_roles": {},
     "list_people": {},
     "add_person": {"json": {"email": "jo@example.org", "display_name": "Jo"}},

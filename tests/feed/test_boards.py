@@ -139,7 +139,7 @@ async def test_only_boards_that_a_change_can_be_seen_on_are_read_anew() -> None:
     boards = Boards(Pool(Settings(database_url="", jwt_secret="")))
     lots = [Lot(number, "default", "Lot", "", "UTC", DAY) for number in (1, 2)]
     opened = [Board(lot, DAY + timedelta(days=n)) for lot in lots for n in range(-10, 10)]
-    boards._open = {(board.lot.id, board.day): board for board in opened}
+    boards._open = {board.key: board for board in opened}
     starts, ends = slot(8)
     here = {"lot_id": 1, "former_starts": None, "former_ends": None}
     boards.spoil([here | {"starts": starts, "ends": ends + timedelta(days=1)}])

@@ -109,6 +109,7 @@ SERVICE = {
     "alternatives",
     "assign_role",
     "board",
+    "board_section",
     "book",
     "build_lot",
     "cancel",
@@ -136,10 +137,12 @@ SERVICE = {
     "figures",
     "find_floor",
     "find_lot",
+    "find_lots",
     "find_reservation",
     "find_row",
     "find_spot",
     "find_spot_state",
+    "find_view",
     "found_tenant",
     "free_spots",
     "inspect_spots",
@@ -156,6 +159,7 @@ SERVICE = {
     "list_tenants",
     "lost_lots",
     "my_account",
+    "overview",
     "problems",
     "reactivate",
     "readiness",
@@ -179,6 +183,8 @@ SERVICE = {
     "sign_out_everywhere",
     "stats",
     "watch",
+    "watch_rows",
+    "watch_section",
 }
 
 

@@ -88,6 +88,15 @@ CALLS: Mapping[str, Call] = {
     ),
     "list_lots": Call(anybody(), "select * from parking.list_lots(actor => {actor})"),
     "find_lot": Call(reading("unknown-lot"), "select * from parking.find_lot({lot}, actor => {actor})"),
+    "find_lots": Call(anybody(), "select * from parking.find_lots(actor => {actor})"),
+    "find_view": Call(
+        reading("unknown-lot"),
+        "select * from parking.find_view({lot}, actor => {actor}, floor => {floor}, spot_row => {row})",
+    ),
+    "board_section": Call(
+        reading("unknown-lot"), "select * from parking.board_section({lot}, null, {actor}, spot_row => {row})"
+    ),
+    "overview": Call(reading("unknown-lot"), "select * from parking.overview({lot}, null, {actor}, {floor})"),
     "describe_lot": Call(reading("unknown-lot"), "select parking.describe_lot({lot}, {actor})"),
     "list_slots": Call(reading("unknown-lot"), "select parking.list_slots({lot}, {actor})"),
     "board": Call(reading("unknown-lot"), "select * from parking.board({lot}, null, {actor})"),
@@ -108,6 +117,8 @@ CALLS: Mapping[str, Call] = {
     "find_spot_state": Call(reading("unknown-spot"), "select * from parking.find_spot_state({spot}, {actor})"),
     # For the feed, which asks find_lot() for each of its sockets first: whoever has the service's role may read them.
     "watch": Call(anybody(unknown="unknown-lot"), "select * from parking.watch({lot}, current_date)"),
+    "watch_section": Call(anybody(unknown="unknown-lot"), "select * from parking.watch_section({lot}, current_date)"),
+    "watch_rows": Call(anybody(unknown="unknown-lot"), "select * from parking.watch_rows({lot}, current_date)"),
     "lost_lots": Call(anybody(), "select * from parking.lost_lots(array[{lot}]::bigint[], array[{actor}]::bigint[])"),
     "event_cursor": Call(anybody(), "select parking.event_cursor()"),
     "events_after": Call(anybody(), "select * from parking.events_after(null, {lot})"),
