@@ -51,6 +51,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             rendering.static_files,
             sockets.events_socket,
             sockets.board_socket,
+            sockets.bookings_socket,
         ],
         dependencies={name: _provide(part) for name, part in parts.items()},
         state=State({"settings": settings, "tokens": tokens, "feed": feed, "proxies": proxies}),

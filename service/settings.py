@@ -41,6 +41,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     pool_size: int = 10
     secure_cookies: bool = False
     trusted_proxies: tuple[str, ...] = ()
+    public_url: str = ""
 
     def __repr__(self) -> str:
         return f"Settings(tenant={self.tenant!r}, lot={self.lot}, host={self.host!r}, port={self.port})"
@@ -65,6 +66,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         read.optional("POOL_SIZE", _whole_number(1, 1000))
         read.optional("SECURE_COOKIES", _truth)
         read.optional("TRUSTED_PROXIES", _networks)
+        read.optional("PUBLIC_URL", _origin)
         if read.faults:
             raise SettingsError(read.faults)
         return cls(**read.values)
@@ -143,6 +145,15 @@ def _networks(text: str) -> tuple[str, ...]:
         return tuple(str(ip_network(part.strip())) for part in text.split(",") if part.strip())
     except ValueError:
         raise ValueError("must be addresses or networks like 10.0.0.0/8, parted by commas") from None
+
+
+def _origin(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/") or parts.query:
+        raise ValueError("must look like https://parking.example, without a path")
+    if parts.username or parts.password or parts.fragment:
+        raise ValueError("must look like https://parking.example, and hold nothing else")
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _truth(text: str) -> bool:

@@ -8,7 +8,7 @@ it was, or with that page and the refusal in words. htmx sends the same forms an
 from litestar import Router
 from litestar.di import Provide
 
-from service.pages import account, board, explaining, signing_in
+from service.pages import account, board, bookings, changing, choosing, explaining, passes, signing_in
 from service.pages.answers import answer_in_words, choose_language, find_caller
 
 router = Router(
@@ -17,6 +17,10 @@ router = Router(
         *board.handlers,
         *signing_in.handlers,
         *account.handlers,
+        *bookings.handlers,
+        *changing.handlers,
+        *passes.handlers,
+        *choosing.handlers,
         *explaining.handlers,
     ],
     dependencies={"caller": Provide(find_caller)},

@@ -7,7 +7,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from service.database import Database
-from service.pages.answers import AnyRequest, AnyResponse, page
+from service.pages.answers import AnyRequest, AnyResponse, problem_page
 from service.problems import TRANSPORT, Problem
 
 
@@ -23,7 +23,7 @@ async def explain_problem(request: AnyRequest, database: NamedDependency[Databas
         if not rows:
             raise Problem.of("not-found")
         problem = Problem(slug, detail="", **rows[0])
-    return page(request, "problem.html", problem=problem)
+    return problem_page(request, problem, status=200)
 
 
 handlers = [explain_problem]

@@ -102,7 +102,8 @@ CALLS: Mapping[str, Call] = {
     "watch": Call(anybody(unknown="unknown-lot"), "select * from parking.watch({lot}, current_date)"),
     "lost_lots": Call(anybody(), "select * from parking.lost_lots(array[{lot}]::bigint[], array[{actor}]::bigint[])"),
     "holders": Call(
-        anybody(), "select * from parking.holders(array[{lot}]::bigint[], array[{spot}]::bigint[], array[parking.clock()])"
+        anybody(),
+        "select * from parking.holders(array[{lot}]::bigint[], array[{spot}]::bigint[], array[parking.clock()])",
     ),
     "event_cursor": Call(anybody(), "select parking.event_cursor()"),
     "events_after": Call(anybody(), "select * from parking.events_after(null, {lot})"),
