@@ -148,11 +148,16 @@ def _networks(text: str) -> tuple[str, ...]:
 
 
 def _origin(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/") or parts.query:
-        raise ValueError("must look like https://parking.example, without a path")
-    if parts.username or parts.password or parts.fragment:
-        raise ValueError("must look like https://parking.example, and hold nothing else")
+    fault = ValueError("must look like https://parking.example, with nothing before or after the host and its port")
+    try:
+        parts = urlsplit(text)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        raise fault from None
+    if parts.scheme not in ("http", "https") or not host or parts.path not in ("", "/") or "@" in parts.netloc:
+        raise fault
+    if parts.query or parts.fragment:
+        raise fault
     return f"{parts.scheme}://{parts.netloc}"
 
 
