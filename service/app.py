@@ -72,6 +72,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             sockets.events_socket,
             sockets.board_socket,
             sockets.operate_socket,
+            sockets.bookings_socket,
         ],
         dependencies={name: _provide(part) for name, part in parts.items()},
         state=State({"settings": settings, "tokens": tokens, "feed": feed, "health": well_being, "proxies": proxies}),

@@ -27,6 +27,7 @@ from msgspec import UNSET, UnsetType
 
 from service.boards import Boards, jittered
 from service.database import Database
+from service.lists import Lists
 from service.outbox import SERVICE_RESTART, TRY_AGAIN_LATER, Outbox
 from service.problems import Problem
 from service.zones import zone_of
@@ -144,6 +145,7 @@ class Feed:
 
     def __init__(self, database: Database) -> None:
         self.boards = Boards(database)
+        self.lists = Lists(database)
         self._database = database
         self._bell = asyncio.Event()
         self._cursor: str | None = None
@@ -167,6 +169,7 @@ class Feed:
     async def start(self) -> None:
         """Begin to listen; it does not wait for the database."""
         self._tasks = [asyncio.create_task(self._listen(), name="feed"), asyncio.create_task(self._beat(), name="beat")]
+        self.lists.start()
 
     async def refresh(self) -> None:
         """Read now, so that nothing that has been committed before this call is still to be passed on."""
@@ -198,7 +201,7 @@ class Feed:
             outbox.close(SERVICE_RESTART)
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, self.boards.stop(), return_exceptions=True)
+        await asyncio.gather(*self._tasks, self.boards.stop(), self.lists.stop(), return_exceptions=True)
 
     @contextlib.contextmanager
     def following(self, lot: int) -> Iterator[Follower]:
@@ -227,7 +230,7 @@ class Feed:
                 frame = Mark("heartbeat", self._told).frame
                 for outbox in self._outboxes():
                     outbox.put_if_quiet(frame, HEARTBEAT_SECONDS)
-            for outbox in self.boards.outboxes():
+            for outbox in (*self.boards.outboxes(), *self.lists.outboxes()):
                 outbox.put_if_quiet(BOARD_HEARTBEAT, HEARTBEAT_SECONDS)
 
     async def _listen(self) -> None:
@@ -281,6 +284,7 @@ class Feed:
             self._begin_anew()
             raise
         self.boards.spoil()
+        self.lists.spoil()
         # And which lots were changed while nobody listened, nobody knows.
         self._tell_changed(self._followers)
         goal, deadline, pause = 0, 0.0, POLL_SECONDS
@@ -327,8 +331,10 @@ class Feed:
             log.warning("%d events behind, or more", LONGEST_CATCH_UP)
             self._let_followers_go()
             self.boards.spoil()
+            self.lists.spoil()
         else:
             self.boards.spoil(events)
+            self.lists.spoil(events)
             await self._pass_on(events)
         self._told = self._cursor
         changed, self._changed = self._changed, set()
@@ -361,6 +367,7 @@ class Feed:
         self._cursor = None
         self._let_followers_go()
         self.boards.spoil()
+        self.lists.spoil()
 
     def _let_followers_go(self) -> None:
         for outbox in self._outboxes():

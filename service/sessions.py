@@ -50,13 +50,14 @@ class OpenSessions:
             await asyncio.gather(self._watcher, return_exceptions=True)
 
     @contextlib.contextmanager
-    def holding(self, session: UUID | None, lot: int, actor: int | None, outbox: Outbox) -> Iterator[None]:
+    def holding(self, session: UUID | None, lot: int | None, actor: int | None, outbox: Outbox) -> Iterator[None]:
         """As long as this lasts, close the outbox when the session ends or the actor may not see the lot any more.
 
-        Nobody has no session, and sees lots that are public.
+        Nobody has no session, and sees lots that are public. Without a lot there is nothing to see but one's own.
         """
         with contextlib.ExitStack() as stack:
-            stack.enter_context(_member(self._by_lot, (lot, actor), outbox))
+            if lot is not None:
+                stack.enter_context(_member(self._by_lot, (lot, actor), outbox))
             if session is not None:
                 stack.enter_context(_member(self._by_session, session, outbox))
             yield

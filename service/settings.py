@@ -59,6 +59,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     allowed_origins: tuple[str, ...] = ()
     person_requests: int = 2000
     address_requests: int = 10_000
+    public_url: str = ""
 
     def __repr__(self) -> str:
         return f"Settings(tenant={self.tenant!r}, lot={self.lot}, host={self.host!r}, port={self.port})"
@@ -93,6 +94,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         read.optional("ALLOWED_ORIGINS", _origins)
         read.optional("PERSON_REQUESTS", _whole_number(0, 1_000_000))
         read.optional("ADDRESS_REQUESTS", _whole_number(0, 1_000_000))
+        read.optional("PUBLIC_URL", _origin)
         read.nothing_else()
         if read.faults:
             raise SettingsError(read.faults)
@@ -214,6 +216,20 @@ def _origins(text: str) -> tuple[str, ...]:
         if origin != "*" and (parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}"):
             raise ValueError("must be origins like https://example.org, parted by commas, or *")
     return origins
+
+
+def _origin(text: str) -> str:
+    fault = ValueError("must look like https://parking.example, with nothing before or after the host and its port")
+    try:
+        parts = urlsplit(text)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        raise fault from None
+    if parts.scheme not in ("http", "https") or not host or parts.path not in ("", "/") or "@" in parts.netloc:
+        raise fault
+    if parts.query or parts.fragment:
+        raise fault
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _truth(text: str) -> bool:

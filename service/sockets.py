@@ -1,6 +1,7 @@
-"""WebSockets: JSON events for API clients at /ws, HTML for the pages at /ws/board and /ws/operate.
+"""WebSockets: JSON events for API clients at /ws, HTML for the pages at /ws/board,
+/ws/bookings and /ws/operate.
 
-A socket asks the database when it opens, and from then on hears the feed. Both kinds send a heartbeat when nothing
+A socket asks the database when it opens, and from then on hears the feed. All send a heartbeat when nothing
 happens, ignore what the client sends, and are closed with 1012 when the service stops or the access token lapses, with
 1013 when the client does not keep up, with 1008 when the session has ended. asyncapi.py describes what they send.
 """
@@ -28,7 +29,7 @@ from service.feed import Feed, Follower, Mark
 from service.outbox import POLICY_VIOLATION, SERVICE_RESTART, TRY_AGAIN_LATER, Outbox
 from service.overseeing import Overseers, Window
 from service.pages.cells import Lot
-from service.pages.language import choose
+from service.pages.language import language_of
 from service.pages.places import Floors, Parts, Rows, Types, View
 from service.pages.sight import Where
 from service.problems import SESSION_OVER, Problem, to_problem
@@ -62,6 +63,12 @@ FIND_OVERSEER = """
     from (select coalesce($3, parking.session_of($4)) as session) i
     cross join lateral parking.session(i.session, $5) s
     cross join lateral parking.find_lot($1, $2, s.actor) l
+"""
+
+WHOSE_SESSION = """
+    select s.actor, i.session
+    from (select coalesce($1, parking.session_of($2)) as session) i
+    cross join lateral parking.session(i.session, $3) s
 """
 
 Socket = WebSocket[Any, Any, Any]
@@ -139,7 +146,7 @@ async def board_socket(  # noqa: PLR0917 (Litestar gives them by name)
             view,
             record["shows"],
             record["actor"],
-            choose(socket.headers.get("accept-language", "")),
+            language_of(socket),
         ) as outbox,
         open_sessions.holding(record["session"], record["id"], record["actor"], outbox),
     ):
@@ -185,12 +192,45 @@ async def operate_socket(  # noqa: PLR0917 (Litestar gives them by name)
         record["session"],
         address_of(socket),
         Where(record["id"], day or record["today"], row, part, spot),
-        choose(socket.headers.get("accept-language", "")),
+        language_of(socket),
     )
     with feed.following(record["id"]) as follower:
         async with overseers.watching(window, follower) as outbox:
             with open_sessions.holding(record["session"], record["id"], record["actor"], outbox):
                 await _converse(socket, outbox, lifetime=_lifetime(identity))
+
+
+@websocket("/ws/bookings")
+async def bookings_socket(
+    socket: Socket,
+    database: NamedDependency[Database],
+    feed: NamedDependency[Feed],
+    open_sessions: NamedDependency[OpenSessions],
+) -> None:
+    """One's own bookings as the page swaps them in: whole at first, and again whenever something happens to one."""
+    _require_own_origin(socket)
+    identity = session(socket)
+    try:
+        record = await database.row(
+            WHOSE_SESSION,
+            identity and identity.session,
+            None if identity else refresh_cookie(socket),
+            address_of(socket),
+        )
+    except PostgresError as error:
+        if to_problem(error).slug != SESSION_OVER:
+            raise
+        record = None
+    if record is None or record["actor"] is None:
+        # Refused before it is accepted, the page would only try again; this way it learns why.
+        await socket.accept()
+        await socket.close(code=POLICY_VIOLATION, reason=SESSION_OVER)
+        return
+    with (
+        feed.lists.watching(record["actor"], language_of(socket)) as outbox,
+        open_sessions.holding(record["session"], None, record["actor"], outbox),
+    ):
+        await _converse(socket, outbox, lifetime=_lifetime(identity))
 
 
 def _lifetime(identity: Identity | None) -> float | None:

@@ -8,7 +8,19 @@ it was, or with that page and the refusal in words. htmx sends the same forms an
 from litestar import Router
 from litestar.di import Provide
 
-from service.pages import account, board, explaining, finding, looks, operating, signing_in
+from service.pages import (
+    account,
+    board,
+    bookings,
+    changing,
+    choosing,
+    explaining,
+    finding,
+    looks,
+    operating,
+    passes,
+    signing_in,
+)
 from service.pages.answers import answer_in_words, choose_language, find_caller
 
 router = Router(
@@ -19,6 +31,10 @@ router = Router(
         *signing_in.handlers,
         *account.handlers,
         *operating.handlers,
+        *bookings.handlers,
+        *changing.handlers,
+        *passes.handlers,
+        *choosing.handlers,
         *explaining.handlers,
         *looks.handlers,
     ],

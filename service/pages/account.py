@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import Annotated
+from uuid import UUID
 
 from asyncpg import PostgresError
 from litestar import get, post
@@ -25,6 +26,7 @@ from service.pages.answers import (
     page,
     sign_in_first,
 )
+from service.pages.devices import Device
 from service.pages.language import _
 from service.problems import Problem, expect, to_problem
 from service.settings import Settings
@@ -37,6 +39,10 @@ class ChangingPassword(Form, kw_only=True):
     new_password: str
 
 
+class EndingSession(Form, kw_only=True):
+    session: UUID
+
+
 class SigningOutEverywhere(Form):
     """Nothing but the token."""
 
@@ -46,11 +52,11 @@ async def show_account(request: AnyRequest, database: NamedDependency[Database],
     """Who one is here, and what one may change about it."""
     if caller is None:
         return sign_in_first(request, ACCOUNT)
-    message = None
-    if request.cookies.get(FLASH_COOKIE) == "password":
-        message = Message(
-            "done", _("Changed"), _("Your password is the new one. Other browsers have been signed out."), ACCOUNT
-        )
+    changed = _("Your password is the new one. Other browsers have been signed out.")
+    message = {
+        "password": Message("done", _("Changed"), changed, ACCOUNT),
+        "signed-out": Message("done", _("Signed out there"), _("That session has ended."), ACCOUNT),
+    }.get(request.cookies.get(FLASH_COOKIE, ""))
     response = await _account(request, database, caller, message)
     if message is not None:
         response.delete_cookie(FLASH_COOKIE)
@@ -93,6 +99,32 @@ async def change_password(
     return flashing(settings, ACCOUNT, "password")
 
 
+@post("/account/end-session")
+async def end_session(
+    request: AnyRequest,
+    database: NamedDependency[Database],
+    settings: NamedDependency[Settings],
+    caller: Caller,
+    data: Annotated[EndingSession, Body(media_type=RequestEncodingType.URL_ENCODED)],
+) -> AnyResponse:
+    """End one of one's own sessions, in whatever browser it is."""
+    if caller is None:
+        return sign_in_first(request, ACCOUNT)
+    await database.row(
+        "select parking.end_session(s.actor, $3) from parking.session($1, $2) s",
+        caller.session,
+        address_of(request),
+        data.session,
+    )
+    return flashing(settings, ACCOUNT, "signed-out")
+
+
+@get("/.well-known/change-password")
+async def find_password_page() -> AnyResponse:
+    """Where password managers look for the page on which a password is changed (W3C)."""
+    return Redirect(ACCOUNT, status_code=303)
+
+
 @post("/sign-out-everywhere")
 async def sign_out_everywhere(
     request: AnyRequest,
@@ -113,12 +145,19 @@ async def sign_out_everywhere(
 async def _account(
     request: AnyRequest, database: Database, caller: Identity, message: Message | None, status: int = 200
 ) -> AnyResponse:
-    account = await database.row(
-        "select a.* from parking.session($1, $2) s cross join lateral parking.my_account(s.actor) a",
+    rows = await database.rows(
+        """
+        select a.email, a.display_name, a.roles, m.id, m.address, m.user_agent, m.opened_at, m.renewed_at
+        from parking.session($1, $2) s
+        cross join lateral parking.my_account(s.actor) a
+        cross join lateral parking.my_sessions(s.actor) with ordinality m
+        order by m.ordinality
+        """,
         caller.session,
         address_of(request),
     )
-    return page(request, "account.html", status, here="/", account=account, message=message)
+    devices = [Device.of(row, here=caller.session) for row in rows]
+    return page(request, "account.html", status, here="/", account=rows[0], devices=devices, message=message)
 
 
-handlers = [show_account, change_password, sign_out_everywhere]
+handlers = [show_account, change_password, end_session, find_password_page, sign_out_everywhere]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from typing import Annotated, Any, Literal
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from litestar import Request, Response
 from litestar.datastructures import Cookie
@@ -27,7 +27,7 @@ from service.auth import (
 )
 from service.database import Database
 from service.edge import require_plain_query
-from service.pages.language import choose, speak
+from service.pages.language import gettext, language_of, speak, spoken
 from service.problems import SESSION_OVER, Problem, to_problem
 from service.settings import Settings
 
@@ -60,7 +60,8 @@ class Message(Struct, frozen=True):
 
     @classmethod
     def of(cls, problem: Problem, dismiss: str, offers: tuple[Offer, ...] = ()) -> Message:
-        return cls("refusal", problem.title, problem.detail or "", dismiss, problem.remedy or "", problem.slug, offers)
+        told = in_words(problem)
+        return cls("refusal", told.title, told.detail, dismiss, told.remedy, told.slug, offers)
 
 
 Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
@@ -78,7 +79,7 @@ Days = Annotated[date | None, QueryParameter(name="date")]
 
 async def choose_language(request: AnyRequest) -> None:
     """Speak the reader's language for this request; and see that its query is plain."""
-    speak(choose(request.headers.get("accept-language", "")))
+    speak(language_of(request))
     await require_plain_query(request)
 
 
@@ -105,8 +106,7 @@ def answer_in_words(request: AnyRequest, exc: Exception) -> AnyResponse:
     """The exception handler of the pages: a page, or for htmx a message that leaves the board where it is."""
     problem = to_problem(exc)
     if problem.slug == SESSION_OVER:
-        here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        return sign_in_again(request, here if request.method == "GET" else "/")
+        return sign_in_again(request, address_of_page(request))
     if request.headers.get("HX-Request"):
         response: AnyResponse = Template(
             "messages.html",
@@ -115,12 +115,44 @@ def answer_in_words(request: AnyRequest, exc: Exception) -> AnyResponse:
             headers={"HX-Retarget": "#messages", "HX-Reselect": "#messages > *", "HX-Reswap": "innerHTML"},
         )
     else:
-        response = page(request, "problem.html", problem.status, problem=problem)
+        response = problem_page(request, problem)
     response.headers.update(problem.headers)
     if isinstance(exc, PermissionDeniedException) and request.app.csrf_config:
         # Litestar keeps a CSRF cookie for ever, even one signed with a former secret, which fits no form any more.
         response.delete_cookie(request.app.csrf_config.cookie_name)
     return response
+
+
+def in_words(problem: Problem) -> Problem:
+    """The problem in the reader's language. What it says this time is English; else title and remedy have to do."""
+    return Problem(
+        problem.slug,
+        status=problem.status,
+        title=gettext(problem.title),
+        detail=problem.detail if spoken().startswith("en") else "",
+        remedy=gettext(problem.remedy) if problem.remedy else "",
+        headers=problem.headers,
+        errors=problem.errors,
+    )
+
+
+def problem_page(request: AnyRequest, problem: Problem, status: int | None = None) -> AnyResponse:
+    """What is the matter, on a page of its own; whoever may not see something may sign in as somebody who may."""
+    told = in_words(problem)
+    return page(request, "problem.html", problem.status if status is None else status, problem=told)
+
+
+def address_of_page(request: AnyRequest) -> str:
+    """Where the reader is: the page that was asked for, or the one whose form was sent, as the browser says."""
+    if request.method == "GET":
+        return local(request.url.path + (f"?{request.url.query}" if request.url.query else ""))
+    try:
+        came_from = urlsplit(request.headers.get("referer", ""))
+    except ValueError:
+        return "/"
+    if came_from.netloc != request.headers.get("host"):
+        return "/"
+    return local(came_from.path + (f"?{came_from.query}" if came_from.query else ""))
 
 
 def local(target: str) -> str:
@@ -138,16 +170,9 @@ def page(
         "here": here,
         "home": home,
         "theme": theme if theme in THEMES else "",
-        "address": address_here(request),
+        "again": here or address_of_page(request),
     }
     return Template(name, context=shared | context, status_code=status)
-
-
-def address_here(request: AnyRequest) -> str:
-    """Where a form that is on every page comes back to; what only a form leads to has no address of its own."""
-    if request.method != "GET":
-        return "/"
-    return local(request.url.path + (f"?{request.url.query}" if request.url.query else ""))
 
 
 def refusal_page(request: AnyRequest, name: str, problem: Problem, **context: Any) -> AnyResponse:  # noqa: ANN401

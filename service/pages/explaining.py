@@ -11,8 +11,8 @@ from litestar.params import FromPath
 
 from service.database import Database
 from service.habits.negotiation import prefers_html
-from service.pages.answers import AnyRequest, AnyResponse, answer_in_words, page
-from service.pages.language import choose, speak
+from service.pages.answers import AnyRequest, AnyResponse, answer_in_words, in_words, page, problem_page
+from service.pages.language import language_of, speak
 from service.problems import TRANSPORT, Problem, answer_problem, to_problem
 
 
@@ -22,7 +22,7 @@ async def list_problems(request: AnyRequest, database: NamedDependency[Database]
     problems = {slug: Problem.of(slug) for slug in TRANSPORT}
     rows = await database.rows("select p.slug, p.status, p.title, p.remedy from parking.problems() p", pool="public")
     problems |= {row["slug"]: Problem(detail="", **row) for row in rows if row["slug"] not in TRANSPORT}
-    listed = sorted(problems.values(), key=attrgetter("status", "slug"))
+    listed = sorted(map(in_words, problems.values()), key=attrgetter("status", "slug"))
     by_status = [(status, list(each)) for status, each in groupby(listed, key=attrgetter("status"))]
     return page(request, "problems.html", by_status=by_status)
 
@@ -39,7 +39,7 @@ async def explain_problem(request: AnyRequest, database: NamedDependency[Databas
         if not rows:
             raise Problem.of("not-found")
         problem = Problem(slug, detail="", **rows[0])
-    return page(request, "problem.html", problem=problem)
+    return problem_page(request, problem, status=200)
 
 
 def answer_unrouted(request: AnyRequest, exc: Exception) -> AnyResponse:
@@ -49,10 +49,10 @@ def answer_unrouted(request: AnyRequest, exc: Exception) -> AnyResponse:
     elif request.headers.get("HX-Request"):
         response = answer_in_words(request, exc)
     else:
-        speak(choose(request.headers.get("accept-language", "")))
+        speak(language_of(request))
         problem = to_problem(exc)
         # Nobody's page: there is no route here that could have made a token for the form that signs out.
-        response = page(request, "problem.html", problem.status, problem=problem, identity=None)
+        response = page(request, "problem.html", problem.status, problem=in_words(problem), identity=None)
         response.headers.update(problem.headers)
     response.headers["Vary"] = "Accept"
     return response

@@ -45,7 +45,9 @@ environment = Environment(
 environment.install_gettext_callables(language.gettext, language.ngettext, newstyle=True)  # type: ignore[attr-defined]
 environment.globals["asset"] = asset
 environment.globals["language"] = language.spoken
+environment.globals["languages"] = language.OFFERED
 environment.filters["long_day"] = language.long_day
+environment.filters["day_and_time"] = language.day_and_time
 template_config = TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment))
 static_files = create_static_files_router(
     path=STATIC_PATH,

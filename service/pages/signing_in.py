@@ -105,7 +105,9 @@ async def sign_in(
         expect(row, "signed-in")
     except Problem as problem:
         message = Message.of(problem, target)
-        return refusal_page(request, "sign_in.html", problem, email=data.email, next=target, message=message)
+        again = "/sign-in?" + urlencode({"next": target})
+        given = {"email": data.email, "next": target, "again": again}
+        return refusal_page(request, "sign_in.html", problem, message=message, **given)
     return Redirect(target, status_code=303, cookies=session_cookies(row, tokens, settings))
 
 
@@ -140,7 +142,8 @@ async def register(
         expect(row, "registered")
     except (PostgresError, Problem) as refusal:
         problem = to_problem(refusal)
-        given = {"email": data.email, "display_name": data.display_name, "next": target}
+        again = "/register?" + urlencode({"next": target})
+        given = {"email": data.email, "display_name": data.display_name, "next": target, "again": again}
         return refusal_page(request, "register.html", problem, message=Message.of(problem, target), **given)
     return flashing(settings, "/sign-in?" + urlencode({"next": target}), "registered")
 

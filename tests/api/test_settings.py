@@ -102,6 +102,33 @@ def test_what_must_be_set(missing: str) -> None:
     assert missing in fault
 
 
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("https://parking.example", "https://parking.example"),
+        ("http://[::1]:8000/", "http://[::1]:8000"),
+        ("parking.example", None),
+        ("https://", None),
+        ("https://parking.example/park", None),
+        ("https://parking.example/?a=b", None),
+        ("https://parking.example#hidden", None),
+        ("https://hidden:hidden@parking.example", None),
+        ("ftp://parking.example", None),
+        ("http://[hidden", None),
+        ("http://parking.example:hidden", None),
+    ],
+)
+def test_the_public_address_is_scheme_and_host(url: str, kept: str | None) -> None:
+    if kept is not None:
+        assert Settings.from_environ(REQUIRED | {"PARKING_PUBLIC_URL": url}).public_url == kept
+        return
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_environ(REQUIRED | {"PARKING_PUBLIC_URL": url})
+    (fault,) = raised.value.faults
+    assert fault.startswith("PARKING_PUBLIC_URL")
+    assert "hidden" not in fault
+
+
 def test_a_secret_given_twice_is_ambiguous(tmp_path: Path) -> None:
     (tmp_path / "jwt").write_text(SECRET)
     with pytest.raises(SettingsError):

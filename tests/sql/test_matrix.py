@@ -120,6 +120,10 @@ CALLS: Mapping[str, Call] = {
     "watch_section": Call(anybody(unknown="unknown-lot"), "select * from parking.watch_section({lot}, current_date)"),
     "watch_rows": Call(anybody(unknown="unknown-lot"), "select * from parking.watch_rows({lot}, current_date)"),
     "lost_lots": Call(anybody(), "select * from parking.lost_lots(array[{lot}]::bigint[], array[{actor}]::bigint[])"),
+    "holders": Call(
+        anybody(),
+        "select * from parking.holders(array[{lot}]::bigint[], array[{spot}]::bigint[], array[parking.clock()])",
+    ),
     "event_cursor": Call(anybody(), "select parking.event_cursor()"),
     "events_after": Call(anybody(), "select * from parking.events_after(null, {lot})"),
     # Reservations.
@@ -140,6 +144,7 @@ CALLS: Mapping[str, Call] = {
     # The code is the secret; who sees the driver's name is judged in test_passes.py.
     "check_pass": Call(anybody(unknown="unknown-pass"), "select * from parking.check_pass('{code}', {actor})"),
     "find_reservation": Call(own_reservation(), "select * from parking.find_reservation({actor}, {reservation})"),
+    "show_reservation": Call(own_reservation(), "select * from parking.show_reservation({actor}, {reservation})"),
     # One's account. Without an actor it is the password or the token that says who one is.
     "register": Call(
         anybody("registered", unknown="registration-closed"),
@@ -156,6 +161,8 @@ CALLS: Mapping[str, Call] = {
     "ended_sessions": Call(anybody(), "select parking.ended_sessions('{{{session}}}')"),
     "sign_out": Call(anybody(), "select parking.sign_out('{session}')"),
     "sign_out_everywhere": Call(own_account(), "select parking.sign_out_everywhere({actor})"),
+    "my_sessions": Call(own_account(), "select * from parking.my_sessions({actor})"),
+    "end_session": Call(own_account(), "select parking.end_session({actor}, '{session}')"),
     "my_account": Call(own_account(), "select * from parking.my_account({actor})"),
     "change_password": Call(
         own_account("changed"), "select * from parking.change_password({actor}, 'password123', 'correct horse')"

@@ -1,0 +1,7 @@
+-- Revert parking:revisions from pg
+
+begin;
+
+drop index parking.events_of_moved_reservations;
+
+commit;

@@ -1,0 +1,357 @@
+"""What becomes of a booking: it is ended, cancelled, or given another time or another spot. Each page asks first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from asyncpg import PostgresError, Record
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.enums import RequestEncodingType
+from litestar.params import Body, PathParameter
+from msgspec import Meta, Struct
+
+from service.auth import Identity, address_of
+from service.database import Database
+from service.pages import language
+from service.pages.answers import (
+    AnyRequest,
+    AnyResponse,
+    Caller,
+    Form,
+    Message,
+    flashing,
+    page,
+    sign_in_again,
+    sign_in_first,
+)
+from service.pages.bookings import BOOKINGS
+from service.pages.stays import COLUMNS, Stay, microseconds, moment
+from service.problems import Problem, to_problem
+from service.settings import Settings
+from service.zones import zone_of
+
+Number = Annotated[int, PathParameter(name="number", ge=1, le=2**63 - 1)]
+# What <input type=datetime-local> sends (HTML, 4.10.5.1.11), by the lot's clock.
+LocalTime = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?\Z")]
+# What the fields show where nobody has asked for other times.
+AS_IT_IS: Mapping[str, str | None] = {"starts": None, "ends": None}
+CONFLICTS = frozenset({"spot-taken", "spot-in-maintenance", "lot-closed"})
+
+SHOW = f"""
+    select {COLUMNS}
+    from parking.session($1, $2) s
+    cross join lateral parking.show_reservation(s.actor, $3) d
+"""  # noqa: S608 (of constants)
+
+# A time that is left as it is shown stays as it is, its seconds included.
+RESCHEDULE = """
+    select r.id
+    from parking.session($1, $2) s
+    cross join lateral parking.show_reservation(s.actor, $3) d
+    cross join lateral parking.reschedule(s.actor, d.id,
+        case when $4::timestamp <> date_trunc('minute', d.starts at time zone d.time_zone)
+            then $4::timestamp at time zone d.time_zone end,
+        case when $5::timestamp <> date_trunc('minute', d.ends at time zone d.time_zone)
+            then $5::timestamp at time zone d.time_zone end) r
+"""
+
+# For a booking that runs: where to go on when its spot is taken. For one that has not begun: where to stand instead.
+ALTERNATIVES = """
+    select a.kind, a.spot_id, a.spot, a.type, a.starts, a.ends, d.time_zone, d.period
+    from parking.session($1, $2) s
+    cross join lateral parking.show_reservation(s.actor, $3) d
+    cross join lateral parking.alternatives(d.spot_id,
+        case when d.period = 'current' then d.ends else coalesce($4::timestamp at time zone d.time_zone, d.starts) end,
+        coalesce($5::timestamp at time zone d.time_zone, d.ends), s.actor) with ordinality a
+    where d.period = 'coming' or a.kind = 'other-spot'
+    order by a.ordinality
+"""
+
+END = "select c.id from parking.session($1, $2) s cross join lateral parking.complete(s.actor, $3) c"
+CANCEL = "select c.id from parking.session($1, $2) s cross join lateral parking.cancel(s.actor, $3) c"
+MOVE = """
+    select r.id from parking.session($1, $2) s cross join lateral parking.reschedule(s.actor, $3, $5, $6) r
+    where $4::bigint is not null
+"""
+REPLACE = """
+    select b.id
+    from parking.session($1, $2) s
+    cross join lateral parking.book(s.actor, $4, $5, $6) b
+    cross join lateral parking.cancel(s.actor, $3) c
+"""
+ADD = """
+    select b.id
+    from parking.session($1, $2) s
+    cross join lateral parking.show_reservation(s.actor, $3) d
+    cross join lateral parking.book(s.actor, $4, $5, $6) b
+"""
+
+
+class Ending(Form):
+    """Nothing but the token."""
+
+
+class Rescheduling(Form, kw_only=True):
+    starts: LocalTime | None = None
+    ends: LocalTime
+
+
+class Taking(Form, kw_only=True):
+    """A spot and a period, in microseconds since 1970, that was offered instead."""
+
+    offer: Annotated[str, Meta(pattern=r"^[0-9]{1,18}-[0-9]{1,16}-[0-9]{1,16}\Z")]
+
+
+class Offer(Struct, frozen=True):
+    """A row of parking.alternatives, and where its button leads."""
+
+    kind: str
+    spot_id: int
+    spot: str
+    type: str
+    starts: datetime
+    ends: datetime
+    action: str
+
+    @classmethod
+    def of(cls, row: Record) -> Offer:
+        zone = zone_of(row["time_zone"])
+        action = "move" if row["kind"] == "later-period" else "replace" if row["period"] == "coming" else "add"
+        names = ("kind", "spot_id", "spot", "type")
+        times = {name: row[name].astimezone(zone) for name in ("starts", "ends")}
+        return cls(**{name: row[name] for name in names}, **times, action=action)
+
+    @property
+    def when(self) -> str:
+        return language.period(self.starts, self.ends)
+
+    @property
+    def value(self) -> str:
+        return f"{self.spot_id}-{microseconds(self.starts)}-{microseconds(self.ends)}"
+
+
+@get(f"{BOOKINGS}/{{number:int}}/end")
+async def ask_to_end(
+    request: AnyRequest, database: NamedDependency[Database], caller: Caller, number: Number
+) -> AnyResponse:
+    """Whether to end it now."""
+    return await _show(request, database, caller, number, "ending.html", deed="end")
+
+
+@get(f"{BOOKINGS}/{{number:int}}/cancel")
+async def ask_to_cancel(
+    request: AnyRequest, database: NamedDependency[Database], caller: Caller, number: Number
+) -> AnyResponse:
+    """Whether to cancel it."""
+    return await _show(request, database, caller, number, "ending.html", deed="cancel")
+
+
+@get(f"{BOOKINGS}/{{number:int}}/change")
+async def ask_to_change(
+    request: AnyRequest, database: NamedDependency[Database], caller: Caller, number: Number
+) -> AnyResponse:
+    """Until when, or from when until when."""
+    return await _show(request, database, caller, number, "changing.html", offers=[], given=AS_IT_IS)
+
+
+@post(f"{BOOKINGS}/{{number:int}}/end")
+async def end_booking(  # noqa: PLR0917 (Litestar gives them by name)
+    request: AnyRequest,
+    database: NamedDependency[Database],
+    settings: NamedDependency[Settings],
+    caller: Caller,
+    number: Number,
+    data: Annotated[Ending, Body(media_type=RequestEncodingType.URL_ENCODED)],
+) -> AnyResponse:
+    """End it; the spot is free for others."""
+    if caller is None:
+        return sign_in_first(request, f"{BOOKINGS}/{number}/end")
+    try:
+        row = await database.row(END, caller.session, address_of(request), number)
+    except (PostgresError, Problem) as refusal:
+        return await _refused(request, database, caller, number, refusal, "ending.html", deed="end")
+    return flashing(settings, BOOKINGS, f"completed.{row['id']}")
+
+
+@post(f"{BOOKINGS}/{{number:int}}/cancel")
+async def cancel_booking(  # noqa: PLR0917 (Litestar gives them by name)
+    request: AnyRequest,
+    database: NamedDependency[Database],
+    settings: NamedDependency[Settings],
+    caller: Caller,
+    number: Number,
+    data: Annotated[Ending, Body(media_type=RequestEncodingType.URL_ENCODED)],
+) -> AnyResponse:
+    """Take it back before it begins."""
+    if caller is None:
+        return sign_in_first(request, f"{BOOKINGS}/{number}/cancel")
+    try:
+        row = await database.row(CANCEL, caller.session, address_of(request), number)
+    except (PostgresError, Problem) as refusal:
+        return await _refused(request, database, caller, number, refusal, "ending.html", deed="cancel")
+    return flashing(settings, BOOKINGS, f"cancelled.{row['id']}")
+
+
+@post(f"{BOOKINGS}/{{number:int}}/change")
+async def change_booking(  # noqa: PLR0917 (Litestar gives them by name)
+    request: AnyRequest,
+    database: NamedDependency[Database],
+    settings: NamedDependency[Settings],
+    caller: Caller,
+    number: Number,
+    data: Annotated[Rescheduling, Body(media_type=RequestEncodingType.URL_ENCODED)],
+) -> AnyResponse:
+    """Give it another period on its spot, or say what else there is."""
+    if caller is None:
+        return sign_in_first(request, f"{BOOKINGS}/{number}/change")
+    starts, ends = (None if text is None else _local_time(text) for text in (data.starts, data.ends))
+    try:
+        row = await database.row(RESCHEDULE, caller.session, address_of(request), number, starts, ends)
+    except (PostgresError, Problem) as refusal:
+        rows = (
+            await database.rows(ALTERNATIVES, caller.session, address_of(request), number, starts, ends)
+            if to_problem(refusal).slug in CONFLICTS
+            else []
+        )
+        offers = [Offer.of(row) for row in rows]
+        given = {"starts": data.starts, "ends": data.ends}
+        return await _refused(request, database, caller, number, refusal, "changing.html", offers=offers, given=given)
+    return flashing(settings, BOOKINGS, f"moved.{row['id']}")
+
+
+@post(f"{BOOKINGS}/{{number:int}}/move")
+async def move_booking(  # noqa: PLR0917 (Litestar gives them by name)
+    request: AnyRequest,
+    database: NamedDependency[Database],
+    settings: NamedDependency[Settings],
+    caller: Caller,
+    number: Number,
+    data: Annotated[Taking, Body(media_type=RequestEncodingType.URL_ENCODED)],
+) -> AnyResponse:
+    """Take the later time on the same spot that was offered."""
+    return await _take(request, database, settings, caller, number, data, MOVE, "moved")
+
+
+@post(f"{BOOKINGS}/{{number:int}}/replace")
+async def replace_booking(  # noqa: PLR0917 (Litestar gives them by name)
+    request: AnyRequest,
+    database: NamedDependency[Database],
+    settings: NamedDependency[Settings],
+    caller: Caller,
+    number: Number,
+    data: Annotated[Taking, Body(media_type=RequestEncodingType.URL_ENCODED)],
+) -> AnyResponse:
+    """Take another spot that was offered instead of this one: both or neither."""
+    return await _take(request, database, settings, caller, number, data, REPLACE, "moved")
+
+
+@post(f"{BOOKINGS}/{{number:int}}/add")
+async def add_booking(  # noqa: PLR0917 (Litestar gives them by name)
+    request: AnyRequest,
+    database: NamedDependency[Database],
+    settings: NamedDependency[Settings],
+    caller: Caller,
+    number: Number,
+    data: Annotated[Taking, Body(media_type=RequestEncodingType.URL_ENCODED)],
+) -> AnyResponse:
+    """Take another spot that was offered for the time after this one."""
+    return await _take(request, database, settings, caller, number, data, ADD, "booked")
+
+
+async def _take(  # noqa: PLR0917 (its callers are few, and here)
+    request: AnyRequest,
+    database: Database,
+    settings: Settings,
+    caller: Identity | None,
+    number: int,
+    data: Taking,
+    statement: str,
+    flash: str,
+) -> AnyResponse:
+    if caller is None:
+        return sign_in_first(request, f"{BOOKINGS}/{number}/change")
+    spot, starts, ends = (int(part) for part in data.offer.split("-"))
+    try:
+        row = await database.row(
+            statement,
+            caller.session,
+            address_of(request),
+            number,
+            spot,
+            moment(starts),
+            moment(ends),
+            lane=("spot", spot),
+        )
+    except (PostgresError, Problem) as refusal:
+        return await _refused(request, database, caller, number, refusal, "changing.html", offers=[], given=AS_IT_IS)
+    return flashing(settings, BOOKINGS, f"{flash}.{row['id']}")
+
+
+async def _show(  # noqa: PLR0917 (its callers are few, and here)
+    request: AnyRequest,
+    database: Database,
+    caller: Identity | None,
+    number: int,
+    template: str,
+    refusal: Problem | None = None,
+    **context: Any,  # noqa: ANN401 (what the template asks for)
+) -> AnyResponse:
+    if caller is None:
+        return sign_in_first(request, request.url.path)
+    stay = Stay.of(await database.row(SHOW, caller.session, address_of(request), number))
+    response = page(
+        request,
+        template,
+        refusal.status if refusal else HTTPStatus.OK,
+        here=BOOKINGS,
+        again=request.url.path,
+        stay=stay,
+        message=Message.of(refusal, BOOKINGS) if refusal else None,
+        **context,
+    )
+    if refusal:
+        response.headers.update(refusal.headers)
+    return response
+
+
+async def _refused(  # noqa: PLR0917 (its callers are few, and here)
+    request: AnyRequest,
+    database: Database,
+    caller: Identity,
+    number: int,
+    refusal: PostgresError | Problem,
+    template: str,
+    **context: Any,  # noqa: ANN401 (what the template asks for)
+) -> AnyResponse:
+    """The page once more, with the refusal in words, beside the booking as it stands now."""
+    problem = to_problem(refusal)
+    if problem.status == HTTPStatus.UNAUTHORIZED:
+        return sign_in_again(
+            request, f"{BOOKINGS}/{number}/{'change' if template == 'changing.html' else context['deed']}"
+        )
+    return await _show(request, database, caller, number, template, problem, **context)
+
+
+def _local_time(text: str) -> datetime:
+    """The time as somebody has written it; whose clock is meant, the lot's zone says."""
+    try:
+        return datetime.fromisoformat(text)  # naive, as it is meant
+    except ValueError:
+        raise Problem.of("invalid-request") from None
+
+
+handlers = [
+    ask_to_end,
+    ask_to_cancel,
+    ask_to_change,
+    end_booking,
+    cancel_booking,
+    change_booking,
+    move_booking,
+    replace_booking,
+    add_booking,
+]
