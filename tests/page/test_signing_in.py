@@ -95,6 +95,7 @@ async def test_a_password_is_shown_while_one_wants_to_see_it(open_window: Open, 
     page = await open_window(day)
     await page.goto("/sign-in")
     field = page.locator("#password")
+    await page.get_by_label("E-mail").fill(DRIVER_1)
     await field.fill("not the password")
     await page.get_by_role("button", name="Show the password").click()
     await expect(field).to_have_attribute("type", "text")
@@ -177,7 +178,6 @@ def test_a_session_that_ends_does_not_forget_where_one_was(
     http: httpx.Client, module_database: Database, day: dt.date
 ) -> None:
     """A page that is asked for, a form that is sent from a page that the browser names, and one that it does not."""
-    data = {"_csrf_token": token(signed_in(http)), "session": "00000000-0000-0000-0000-000000000000"}
     host = str(http.base_url).rstrip("/")
     for referer, reached in (
         (f"{host}/account", "%2Faccount"),
@@ -186,7 +186,8 @@ def test_a_session_that_ends_does_not_forget_where_one_was(
         ("http://[", "%2F"),
         ("", "%2F"),
     ):
-        signed_in(http)
+        http.cookies.clear()
+        data = {"_csrf_token": token(signed_in(http)), "session": "00000000-0000-0000-0000-000000000000"}
         module_database.psql(
             "update parking.sessions set revoked_at = renewed_at, revoked_because = 'tried' where revoked_at is null"
         )
