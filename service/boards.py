@@ -131,6 +131,11 @@ class Board:
             # Let the keeper see that it is not needed.
             self.stale.set()
 
+    def name(self, lot: Lot) -> None:
+        """The lot as whoever comes now has found it: it may have been renamed since the board was opened."""
+        if lot != self.lot:
+            self.lot, self._whole = lot, {}
+
     def refuse(self) -> None:
         """There is no such board."""
         self.refused = True
@@ -213,6 +218,7 @@ class Boards:
             board.keeper = asyncio.create_task(
                 self._keep(board), name=f"board of lot {lot.id} on {day}", context=contextvars.Context()
             )
+        board.name(lot)
         viewer = board.join(person, language)
         try:
             yield viewer.outbox

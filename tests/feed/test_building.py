@@ -36,6 +36,15 @@ async def test_every_open_board_shows_what_was_built(service: Service, connect: 
             assert (frame.count('id="cell-'), text in frame) == (number, True)
 
 
+async def test_whoever_comes_to_an_open_board_is_told_the_lots_present_name(service: Service, connect: Connect) -> None:
+    dba = await connect("parking_dba")
+    async with watching(service) as earlier:
+        assert "Demo Garage" in str(await asyncio.wait_for(earlier.recv(), LIMIT))
+        await dba.execute(f"select parking.change_lot({OPERATOR}, 1, 'Renamed Garage')")
+        async with watching(service) as later:
+            assert "Renamed Garage" in str(await asyncio.wait_for(later.recv(), LIMIT))
+
+
 async def test_without_the_announcement_a_board_grows_old(service: Service, connect: Connect) -> None:
     """The negative control of the test above."""
     superuser = await connect("postgres")
