@@ -36,8 +36,8 @@ from tests.support.matrix import (
 from tests.support.sql import edit_function
 
 NOT_GRANTED = "not-granted"
-THINGS = frozenset({"lot", "floor", "row", "spot", "reservation", "person", "tenant", "session", "code"})
-OF_A_LOT = frozenset({"lot", "floor", "row", "spot", "reservation"})
+THINGS = frozenset({"lot", "floor", "row", "spot", "reservation", "tariff", "person", "tenant", "session", "code"})
+OF_A_LOT = frozenset({"lot", "floor", "row", "spot", "reservation", "tariff"})
 SOON = "parking.clock() + interval '1 hour', parking.clock() + interval '2 hours'"
 
 
@@ -121,6 +121,13 @@ CALLS: Mapping[str, Call] = {
     # The code is the secret; who sees the driver's name is judged in test_passes.py.
     "check_pass": Call(anybody(unknown="unknown-pass"), "select * from parking.check_pass('{code}', {actor})"),
     "find_reservation": Call(own_reservation(), "select * from parking.find_reservation({actor}, {reservation})"),
+    # Prices.
+    "quote": Call(reading("unknown-lot"), f"select * from parking.quote({{lot}}, {SOON}, actor => {{actor}})"),
+    "list_tariffs": Call(reading("unknown-lot"), "select * from parking.list_tariffs({lot}, {actor})"),
+    "set_tariff": Call(
+        building("unknown-lot"), "select * from parking.set_tariff({actor}, {lot}, 'Standard', price_cents => 1)"
+    ),
+    "retire_tariff": Call(building("unknown-tariff"), "select * from parking.retire_tariff({actor}, {tariff})"),
     # One's account. Without an actor it is the password or the token that says who one is.
     "register": Call(
         anybody("registered", unknown="registration-closed"),

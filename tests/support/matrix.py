@@ -150,6 +150,7 @@ class World:
     row: int
     spot: int
     reservation: int
+    tariff: int
     person: int
     email: str
     session: str
@@ -170,12 +171,13 @@ class World:
             row=nothing + 2,
             spot=nothing + 3,
             reservation=nothing + 4,
+            tariff=nothing + 6,
             person=nothing + 5,
         )
 
     def blur(self, text: str) -> str:
         """A refusal's text without the names of what it is about."""
-        things = (self.lot, self.floor, self.row, self.spot, self.reservation, self.person)
+        things = (self.lot, self.floor, self.row, self.spot, self.reservation, self.tariff, self.person)
         text = re.sub(rf"\b(?:{'|'.join(map(str, things))})\b", "#", text)
         return text.replace(f"'{self.tenant}'", "#").replace(self.session, "#")
 
@@ -210,6 +212,16 @@ NEW_LOT = """
     insert into parking.spots (tenant_id, lot_id, row_id, name, position)
     select 1, r.lot_id, r.id, 'Spot', 1 from spot_row r
     returning lot_id, (select f.id from floor f), row_id, id"""
+
+NEW_TARIFF = """
+    with tariff as (
+        insert into parking.tariffs (tenant_id, lot_id, name, currency, valid_from)
+        select 1, $1, 'Standard', 'EUR', parking.clock() - interval '1 hour'
+        returning tenant_id, id
+    )
+    insert into parking.tariff_tiers (tenant_id, tariff_id, from_minutes, increment_minutes, price_cents)
+    select t.tenant_id, t.id, 0, 60, 1000 from tariff t
+    returning tariff_id"""
 
 
 @dataclass
@@ -294,6 +306,7 @@ class Stage:
                 booked,
             )
             code = await self.superuser.fetchval("select parking.issue_pass($1, $2)", person, reservation)
+            tariff = await self.superuser.fetchval(NEW_TARIFF, lot)
             session = await self.session(person)
             await self.superuser.execute(
                 """
@@ -312,6 +325,7 @@ class Stage:
             row=spot_row,
             spot=spot,
             reservation=reservation,
+            tariff=tariff,
             person=person,
             email=email,
             session=session,
