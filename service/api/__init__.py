@@ -5,7 +5,7 @@ from __future__ import annotations
 from litestar import Router
 from litestar.handlers import HTTPRouteHandler
 
-from service.api import changes, lots, openings
+from service.api import changes, lots, openings, tariffs
 from service.api.audit import list_activity
 from service.api.people import (
     add_person,
@@ -42,6 +42,7 @@ FURTHER_HANDLERS: list[HTTPRouteHandler] = [
     *lots.HANDLERS,
     *changes.HANDLERS,
     *openings.HANDLERS,
+    *tariffs.HANDLERS,
     find_spot_state,
     list_spot_states,
     set_spot_state,
