@@ -30,7 +30,7 @@ async def set_tariff(connection: asyncpg.Connection, name: str = "Day", actor: i
     )
 
 
-async def lines(
+async def lines(  # noqa: PLR0917
     connection: asyncpg.Connection,
     starts: str,
     ends: str,
