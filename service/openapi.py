@@ -79,6 +79,7 @@ config = OpenAPIConfig(
         Tag("sessions", "Register, sign in for a token, refresh it, sign out; one's own account."),
         Tag("spots", "What is free, now and on a day."),
         Tag("lots", "What a lot consists of, and its board."),
+        Tag("prices", "What a stay costs; tariffs, season passes and discounts."),
         Tag("reservations", "Book, look up and complete."),
         Tag("statistics", "How a lot is used."),
         Tag("people", "The people of a tenant and their roles, for its administrators."),

@@ -122,6 +122,20 @@ ASKS: Mapping[str, Ask] = {
     ),
     "api_show_stats": Ask(reading("unknown-lot"), lambda world: {"params": {"lot": world.lot}}, LOT),
     "api_show_figures": Ask(analysing("unknown-lot")),
+    # Prices.
+    "api_list_tariffs": Ask(reading("unknown-lot")),
+    "api_set_tariff": Ask(
+        building("unknown-lot"), json(name="Standard", tiers=[{"from_minutes": 0, "price_cents": 500}])
+    ),
+    "api_retire_tariff": Ask(building("unknown-tariff")),
+    "api_quote": Ask(reading("unknown-lot"), lambda _: {"json": moments()}),
+    "api_list_concessions": Ask(building("unknown-lot"), lambda world: {"params": {"lot": world.lot}}, LOT),
+    "api_grant_concession": Ask(
+        building("unknown-lot"),
+        lambda world: {"json": {"kind": "season-pass", "lot_id": world.lot, "plate": "B AB 123"}},
+        LOT,
+    ),
+    "api_end_concession": Ask(building("unknown-concession")),
     # Reservations.
     "api_book_spot": Ask(booking("unknown-spot"), lambda world: {"json": {"spot_id": world.spot, **moments()}}, SPOT),
     "api_find_reservation": Ask(own_reservation()),
@@ -191,8 +205,8 @@ ASKS: Mapping[str, Ask] = {
     "api_set_registration": Ask(administering("unknown-tenant"), json(registration="open")),
 }
 
-THINGS = frozenset({"lot", "floor", "row", "spot", "reservation", "person", "tenant", "code"})
-OF_A_LOT = frozenset({"lot", "floor", "row", "spot", "reservation"})
+THINGS = frozenset({"lot", "floor", "row", "spot", "reservation", "tariff", "concession", "person", "tenant", "code"})
+OF_A_LOT = frozenset({"lot", "floor", "row", "spot", "reservation", "tariff", "concession"})
 
 
 @dataclass(frozen=True)

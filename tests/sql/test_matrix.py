@@ -37,8 +37,10 @@ from tests.support.matrix import (
 from tests.support.sql import edit_function
 
 NOT_GRANTED = "not-granted"
-THINGS = frozenset({"lot", "floor", "row", "spot", "reservation", "tariff", "person", "tenant", "session", "code"})
-OF_A_LOT = frozenset({"lot", "floor", "row", "spot", "reservation", "tariff"})
+THINGS = frozenset(
+    {"lot", "floor", "row", "spot", "reservation", "tariff", "concession", "person", "tenant", "session", "code"}
+)
+OF_A_LOT = frozenset({"lot", "floor", "row", "spot", "reservation", "tariff", "concession"})
 SOON = "parking.clock() + interval '1 hour', parking.clock() + interval '2 hours'"
 
 
@@ -152,6 +154,14 @@ CALLS: Mapping[str, Call] = {
         building("unknown-lot"), "select * from parking.set_tariff({actor}, {lot}, 'Standard', price_cents => 1)"
     ),
     "retire_tariff": Call(building("unknown-tariff"), "select * from parking.retire_tariff({actor}, {tariff})"),
+    "grant_concession": Call(
+        building("unknown-lot"),
+        "select * from parking.grant_concession({actor}, 'season-pass', {lot}, plate => 'B AB 123')",
+    ),
+    "end_concession": Call(
+        building("unknown-concession"), "select * from parking.end_concession({actor}, {concession})"
+    ),
+    "list_concessions": Call(building("unknown-lot"), "select * from parking.list_concessions({actor}, {lot})"),
     # One's account. Without an actor it is the password or the token that says who one is.
     "register": Call(
         anybody("registered", unknown="registration-closed"),

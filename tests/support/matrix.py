@@ -157,6 +157,7 @@ class World:
     spot: int
     reservation: int
     tariff: int
+    concession: int
     person: int
     email: str
     session: str
@@ -178,12 +179,14 @@ class World:
             spot=nothing + 3,
             reservation=nothing + 4,
             tariff=nothing + 6,
+            concession=nothing + 7,
             person=nothing + 5,
         )
 
     def blur(self, text: str) -> str:
         """A refusal's text without the names of what it is about."""
-        things = (self.lot, self.floor, self.row, self.spot, self.reservation, self.tariff, self.person)
+        numbers = (self.reservation, self.tariff, self.concession, self.person)
+        things = (self.lot, self.floor, self.row, self.spot, *numbers)
         text = re.sub(rf"\b(?:{'|'.join(map(str, things))})\b", "#", text)
         return text.replace(f"'{self.tenant}'", "#").replace(self.session, "#")
 
@@ -313,6 +316,13 @@ class Stage:
             )
             code = await self.superuser.fetchval("select parking.issue_pass($1, $2)", person, reservation)
             tariff = await self.superuser.fetchval(NEW_TARIFF, lot)
+            concession = await self.superuser.fetchval(
+                """
+                insert into parking.concessions (tenant_id, kind, lot_id, plate, percent, valid_from)
+                values (1, 'season-pass', $1, 'BAB123', 50, parking.clock())
+                returning id""",
+                lot,
+            )
             session = await self.session(person)
             await self.superuser.execute(
                 """
@@ -332,6 +342,7 @@ class Stage:
             spot=spot,
             reservation=reservation,
             tariff=tariff,
+            concession=concession,
             person=person,
             email=email,
             session=session,
