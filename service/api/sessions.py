@@ -49,7 +49,7 @@ class Credentials(Struct, forbid_unknown_fields=True):
     tenant: Tenant | None = None
 
 
-class Registration(Struct, forbid_unknown_fields=True):
+class NewAccount(Struct, forbid_unknown_fields=True):
     """A password has 8 to 72 bytes and is not the e-mail. Without `tenant`, the one of this service."""
 
     email: Email
@@ -110,14 +110,14 @@ AuthenticatedRequest = Request[Identity, Any, Any]
 @post(
     "/register",
     status_code=204,
-    dto=StrictJson[Registration],
+    dto=StrictJson[NewAccount],
     return_dto=None,
     responses=problems(400, 403, 413, 415, 422, 429),
     tags=["sessions"],
     summary="Register",
 )
 async def register(
-    data: JSONBody[Registration],
+    data: JSONBody[NewAccount],
     request: AnyRequest,
     database: NamedDependency[Database],
     settings: NamedDependency[Settings],

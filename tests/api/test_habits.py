@@ -294,6 +294,7 @@ async def test_every_route_answers_options_and_head(
 ) -> None:
     document = (await module_client.get("/openapi.json")).json()
     operator = await sign_in(client, OPERATOR)
+    same = 0
     for path, item in {**document["paths"], "/": {"get": 1}, "/problems/": {"get": 1}, "/book": {"post": 1}}.items():
         address = re.sub(r"\{[^}]+\}", "1", path)
         options = await module_client.options(address)
@@ -306,4 +307,9 @@ async def test_every_route_answers_options_and_head(
             get = await client.get(address, headers=operator)
             head = await client.head(address, headers=operator)
             assert (head.status_code, head.content) == (get.status_code, b""), path
-            assert head.headers.get("etag") == get.headers.get("etag"), path
+            again = await client.get(address, headers=operator)
+            # What tells the time of day is another document each time.
+            if again.headers.get("etag") == get.headers.get("etag"):
+                assert head.headers.get("etag") == get.headers.get("etag"), path
+                same += "etag" in head.headers
+    assert same > 15
