@@ -68,7 +68,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             *openapi.handlers,
             asyncapi.asyncapi_document,
             pages.router,
-            rendering.static_files,
+            rendering.static_file,
             sockets.events_socket,
             sockets.board_socket,
             sockets.operate_socket,

@@ -77,6 +77,9 @@
     true,
   );
 
+  // It says that there is no connection, instead of the browser; where it cannot be had, the browser does.
+  navigator.serviceWorker?.register("/service-worker.js").catch(console.warn);
+
   // A page that comes out of the back-forward cache has lost its socket for good.
   addEventListener("pageshow", ({ persisted }) => {
     if (persisted) location.reload();

@@ -95,7 +95,7 @@ class Compression(CompressionMiddleware):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Compress what may be."""
         headers = Headers.from_scope(scope)
-        if _takes_gzip(headers.get("accept-encoding", "")) and _is_of_this_site(headers):
+        if takes_gzip(headers.get("accept-encoding", "")) and _is_of_this_site(headers):
             await super().__call__(scope, receive, _send_compressed(send))
         else:
             await self.app(scope, receive, send)
@@ -111,7 +111,7 @@ compression = CompressionConfig(
 )
 
 
-def _takes_gzip(accept_encoding: str) -> bool:
+def takes_gzip(accept_encoding: str) -> bool:
     named = (part.partition(";") for part in accept_encoding.lower().split(","))
     return any(name.strip() == "gzip" and not REFUSAL.fullmatch(weight) for name, _, weight in named)
 

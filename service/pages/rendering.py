@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import hashlib
+import mimetypes
+from functools import cache
 from pathlib import Path
+from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from litestar.datastructures import CacheControlHeader
+from litestar import Request, Response, get
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
 from litestar.plugins.jinja import JinjaTemplateEngine
-from litestar.static_files import create_static_files_router
 from litestar.template import TemplateConfig
 
+from service.habits.conditional import takes_gzip
 from service.pages import language
 
 ASSETS = Path(__file__).parent.parent.parent / "static"
@@ -49,8 +56,27 @@ environment.globals["languages"] = language.OFFERED
 environment.filters["long_day"] = language.long_day
 environment.filters["day_and_time"] = language.day_and_time
 template_config = TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment))
-static_files = create_static_files_router(
-    path=STATIC_PATH,
-    directories=[ASSETS],
-    cache_control=CacheControlHeader(public=True, max_age=31536000, immutable=True),
-)
+
+NAMES: Final = frozenset(path.relative_to(ASSETS).as_posix() for path in ASSETS.rglob("*") if path.is_file())
+
+
+@cache
+def _packed(name: str) -> tuple[str, bytes, bytes | None]:
+    """Of a file in static/, its media type, its bytes, and these packed by gzip where that makes them smaller."""
+    plain = (ASSETS / name).read_bytes()
+    packed = gzip.compress(plain, mtime=0)
+    kind = mimetypes.guess_type(name)[0] or "text/plain"
+    return kind, plain, packed if len(packed) < len(plain) * 0.9 else None
+
+
+@get(f"{STATIC_PATH}/{{file:path}}", include_in_schema=False)
+async def static_file(request: Request[Any, Any, Any], file: FromPath[str]) -> Response[bytes]:
+    """A file of static/, packed once and kept. Its address changes with its content, so it may be kept for ever."""
+    name = file.removeprefix("/")
+    if name not in NAMES:
+        raise NotFoundException
+    kind, plain, packed = await asyncio.to_thread(_packed, name)
+    headers = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
+    if packed is not None and takes_gzip(request.headers.get("accept-encoding", "")):
+        return Response(packed, media_type=kind, headers=headers | {"Content-Encoding": "gzip"})
+    return Response(plain, media_type=kind, headers=headers)

@@ -140,16 +140,23 @@ async def test_what_another_site_has_caused_is_not_compressed(
     assert "_csrf_token" in answer.text
 
 
-async def test_static_files_are_kept_and_not_compressed_anew(module_client: httpx.AsyncClient) -> None:
+async def test_static_files_are_kept_and_packed_for_whom_it_may_concern(module_client: httpx.AsyncClient) -> None:
     page = (await module_client.get("/")).text
     style = re.findall(r'href="(/static/[^"]+\.css)"', page)[0]
     answer = await module_client.get(style, headers={"Accept-Encoding": "gzip"})
     assert "immutable" in answer.headers["cache-control"]
-    assert "content-encoding" not in answer.headers
+    assert answer.headers["content-encoding"] == "gzip"
+    plain = await module_client.get(style, headers={"Accept-Encoding": "gzip;q=0"})
+    assert "content-encoding" not in plain.headers
+    assert (plain.content, plain.headers["vary"]) == (answer.content, "Accept-Encoding")
+    assert int(answer.headers["content-length"]) < int(plain.headers["content-length"]) / 2
     assert "ratelimit" not in answer.headers
+    for nothing in ("no", "../service/app.py", "%2e%2e/pyproject.toml", "vendor", ""):
+        assert (await module_client.get(f"{style.rpartition('/')[0]}/{nothing}")).status_code == 404
     options = await module_client.options(style)
     assert set(options.headers["allow"].replace(" ", "").split(",")) == {"GET", "HEAD", "OPTIONS"}
-    assert (await module_client.head(style)).headers["content-length"] == str(len(answer.content))
+    head = await module_client.head(style, headers={"Accept-Encoding": "identity"})
+    assert head.headers["content-length"] == str(len(answer.content))
     refused = await module_client.delete(style)
     problem(refused, 405, "method-not-allowed")
     assert "GET" in refused.headers["allow"]

@@ -269,6 +269,7 @@ def test_assets_are_kept_for_ever_under_a_name_that_changes_with_them(http: http
     addresses = set(re.findall(r'"(/static/[^"]+)"', http.get("/").text))
     assert {address.rpartition("/")[2] for address in addresses} == {
         "favicon.svg",
+        "icon-apple-180.png",
         "page.css",
         "page.js",
         "htmx.min.js",
@@ -280,7 +281,17 @@ def test_assets_are_kept_for_ever_under_a_name_that_changes_with_them(http: http
         assert answer.status_code == 200
         caching = {part.strip() for part in answer.headers["cache-control"].split(",")}
         assert caching == {"public", "max-age=31536000", "immutable"}
-        assert re.match(r"text/css|(text|application)/javascript|image/svg", answer.headers["content-type"])
+        assert re.match(r"text/css|(text|application)/javascript|image/(svg|png)", answer.headers["content-type"])
+
+
+def test_a_first_visit_is_small(http: httpx.Client) -> None:
+    """What a browser asks for on the first visit, as it comes over the wire: 60 kB at most, nothing of it elsewhere."""
+    size = 0
+    for address in ("/", *re.findall(r'(?:src|href)="(/static/[^"]+)"', http.get("/").text)):
+        with http.stream("GET", address, headers={"Accept-Encoding": "gzip", "Sec-Fetch-Site": "none"}) as answer:
+            size += sum(len(part) for part in answer.iter_raw())
+            assert address.endswith((".png", ".svg")) or answer.headers["content-encoding"] == "gzip"
+    assert size <= 60_000
 
 
 def test_the_database_away(module_database: Database, day: dt.date) -> None:
