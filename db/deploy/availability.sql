@@ -445,8 +445,9 @@ create function parking.list_spots(
 as $$
 #variable_conflict use_column
 declare
-    v_lot constant parking.lots := parking_private.enter_lot(list_spots.lot, 'default', list_spots.actor);
-    v_now constant timestamptz := parking.clock();
+    v_lot  constant parking.lots := parking_private.enter_lot(list_spots.lot, 'default', list_spots.actor);
+    v_now  constant timestamptz := parking.clock();
+    v_open constant boolean := parking_private.is_open(v_lot, v_now, v_now + interval '1 second');
 begin
     perform parking_private.require_day(list_spots.day);
 
@@ -476,7 +477,7 @@ begin
                 select from parking.overrides o
                 where o.tenant_id = s.tenant_id and o.lot_id = s.lot_id and o.spot_id = s.id and o.ended_at is null
                   and o.state = 'maintenance' and (o.ends is null or o.ends > v_now)
-            ) then 'maintenance' else 'available' end,
+            ) then 'maintenance' when v_open then 'available' else 'closed' end,
             case when list_spots.day is not null then coalesce(d.slots, '[]') end
         from parking.spots s
         join parking.rows r on r.tenant_id = s.tenant_id and r.id = s.row_id
@@ -488,7 +489,9 @@ end
 $$;
 
 comment on function parking.list_spots(bigint, date, bigint) is
-$$A lot's spots, each available, booked or in maintenance at this moment; with a day, also its time slots as JSON, as the REST API shows them.
+$$A lot's spots, each available, booked, in maintenance or closed at this moment; with a day, also its time slots as JSON, as the REST API shows them.
+
+closed: the lot's opening hours have none now. A spot that is booked or in maintenance says that, also while its lot is closed.
 
 Problems: unknown-lot, day-out-of-range.
 

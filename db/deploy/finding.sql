@@ -158,7 +158,7 @@ begin
         select f.id, f.name, (f.lot).address, (f.lot).time_zone,
                (select count(*) from parking.floors o where o.tenant_id = f.tenant_id and o.lot_id = f.id and o.retired_at is null),
                n.spots,
-               n.spots - (
+               case when o.open then n.spots - (
                 select count(*)
                 from (
                     select r.spot_id
@@ -172,9 +172,10 @@ begin
                       and (o.ends is null or o.ends > v_now)
                 ) t
                 join parking.spots s on s.tenant_id = f.tenant_id and s.id = t.spot_id and s.retired_at is null
-               ),
-               parking_private.is_open(f.lot, v_now, v_now + interval '1 second')
+               ) else 0 end,
+               o.open
         from found f
+        cross join lateral (select parking_private.is_open(f.lot, v_now, v_now + interval '1 second') as open) o
         cross join lateral (
             select count(*) as spots from parking.spots s where s.tenant_id = f.tenant_id and s.lot_id = f.id and s.retired_at is null
         ) n
@@ -184,7 +185,7 @@ $$;
 
 comment on function parking.find_lots(text, text, bigint, integer) is
 $$The lots whose name or address has every word of a search, the nearest match first, with what is free and whether they are open
-at this moment.
+at this moment; in one that is closed, nothing is free.
 
 Those of a tenant that are public; with an actor, all of the actor's own tenant. Without a search, all of them by name.
 

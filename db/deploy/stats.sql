@@ -63,7 +63,7 @@ comment on function parking.stats(bigint, bigint) is
 $$How a lot is used: its reservations ever and the live ones, its spots and how many are free at this moment, and the peak hour.
 
 The peak hour is the local hour of the day, 0 to 23, in which most reservations of the last 90 days and of those to come
-hold a spot, the earliest of several; null while there is none.
+hold a spot, the earliest of several; null while there is none. While the lot is closed, nothing is available.
 
 Problems: unknown-lot.
 

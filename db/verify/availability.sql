@@ -24,6 +24,11 @@ begin
     assert (select holder_ids = array[-1]::bigint[] and changes_in is not null from parking.watch(-1, '2150-01-01') where status = 'booked');
     assert (select bool_and(status = 'past') from parking.board(-1, '2001-01-01')), 'what is over is past';
     assert (select status = 'available' and slots is null from parking.list_spots(-1));
+    insert into parking.opening_hours (tenant_id, lot_id, weekday, opens, closes)
+    select -1, -1, extract(isodow from n.yesterday), '00:00', '00:01'
+    from (select (parking.clock() at time zone 'Europe/Berlin')::date - 1 as yesterday) n;
+    assert (select status = 'closed' from parking.list_spots(-1));
+    delete from parking.opening_hours where tenant_id = -1;
     assert (select slots -> 0 ->> 'start_time' = '2150-01-01T08:00:00+01:00' from parking.list_spots(-1, '2150-01-01'));
     assert (select count(*) = 0 from parking.free_spots('2150-01-02 00:00+01', '2150-01-02 01:30+01', -1));
     assert (select count(*) = 1 from parking.free_spots('2150-01-02 02:00+01', '2150-01-02 03:00+01', -1));

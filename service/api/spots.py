@@ -27,12 +27,12 @@ class Slot(Struct):
 
 
 class Spot(Struct, omit_defaults=True):
-    """A place to park. `status` is meant now; `slots` come only with a date."""
+    """A place to park. `status` is meant now, closed outside the lot's opening hours; `slots` come only with a date."""
 
     id: int
     name: str
     type: str
-    status: Literal["available", "booked", "maintenance"]
+    status: Literal["available", "booked", "maintenance", "closed"]
     slots: list[Slot] | UnsetType = UNSET
 
 

@@ -17,7 +17,7 @@ from service.settings import Settings
 
 class Stats(Struct):
     """`peak_hour` is the hour of the day, in `time_zone`, that most bookings of the last 90 days
-    and of those to come cover; null while there is none."""
+    and of those to come cover; null while there is none. `available_now` is 0 while the lot is closed."""
 
     peak_hour: int | None
     total_reservations: int

@@ -1,6 +1,6 @@
 """A lot with opening hours is booked while it is open, by its own clock, and by nobody while it is closed."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import asyncpg
@@ -22,7 +22,7 @@ async def open_during(superuser: asyncpg.Connection, week: str, now: str) -> Non
     """Give the demo's lot opening hours, by the road that an operator takes, and stand at a moment."""
     operator = await superuser.fetchval("select parking.find_person('operator@parking.com')")
     await superuser.execute("select parking.change_lot($1, 1, opening_hours => $2)", operator, week)
-    away = moment(now) - datetime.now(BERLIN)
+    away = moment(now) - datetime.now(UTC)
     await shift_clock(superuser, away)
     # Bookings of a year beyond the horizon are what this is not about.
     await superuser.execute("update parking.lots set longest_booking = '48 hours', booking_horizon = '30 days'")
@@ -75,6 +75,49 @@ async def test_a_booking_lies_within_the_opening_hours(
         with refused("lot-closed", 422):
             await service.fetch(BOOK, DRIVER_1, 1, *period)
         assert await superuser.fetchval("select count(*) from parking.reservations") == 0
+
+
+async def now_free(service: asyncpg.Connection) -> tuple[list[str], int, int, bool]:
+    """The state of each spot now, and how many are free in the statistics and among the lots."""
+    spots = await service.fetch("select status from parking.list_spots()")
+    stats = await service.fetchval("select available_now from parking.stats()")
+    lot = await service.fetchrow("select free, open from parking.find_lots() where id = 1")
+    return [row["status"] for row in spots], stats, lot["free"], lot["open"]
+
+
+CLOSED = (["closed"] * 5, 0, 0, False)
+
+
+async def test_nothing_is_free_now_while_the_lot_is_closed(connect: Connect) -> None:
+    superuser, service = await connect("postgres"), await connect()
+    await open_during(superuser, DAYS, "2030-05-06 05:55")
+    assert await now_free(service) == CLOSED
+    await shift_clock(superuser, moment("2030-05-06 06:00") - datetime.now(UTC))
+    assert await now_free(service) == (["available"] * 5, 5, 5, True)
+
+
+async def test_what_is_booked_or_in_maintenance_says_so_while_the_lot_is_closed(connect: Connect) -> None:
+    """Hours that were shortened leave a booking alone, and its spot is held until it ends."""
+    superuser, service = await connect("postgres"), await connect()
+    await open_during(superuser, "24/7", "2030-05-12 09:00")
+    await service.fetch(BOOK, DRIVER_1, 1, moment("2030-05-12 09:00"), moment("2030-05-12 11:00"))
+    operator = await superuser.fetchval("select parking.find_person('operator@parking.com')")
+    await service.fetch("select parking.set_spot_state($1, 2, 'maintenance', 'Paint')", operator)
+    assert await now_free(service) == (["booked", "maintenance", *["available"] * 3], 3, 3, True)
+    await open_during(superuser, DAYS, "2030-05-12 09:30")
+    assert await now_free(service) == (["booked", "maintenance", *["closed"] * 3], 0, 0, False)
+
+
+@pytest.mark.parametrize(
+    "signature", ["parking.list_spots(bigint,date,bigint)", "parking.find_lots(text,text,bigint,integer)"]
+)
+async def test_without_looking_at_the_hours_a_closed_lot_is_free(connect: Connect, signature: str) -> None:
+    """The negative control of the two tests above."""
+    superuser, service = await connect("postgres"), await connect()
+    await open_during(superuser, DAYS, "2030-05-12 10:00")
+    assert await now_free(service) == CLOSED
+    await edit_function(superuser, signature, "interval '1 second')", "interval '1 second') is not null")
+    assert await now_free(service) != CLOSED
 
 
 async def test_without_the_check_a_closed_lot_is_booked(connect: Connect) -> None:
