@@ -92,6 +92,7 @@ begin atomic
         ('state-not-reachable',    409, 'Not from the present state',          'Set the spot to free first.'),
         ('tenant-taken',           409, 'The tenant''s name is taken',         'Choose another one.'),
         ('cursor-too-old',         410, 'The cursor is too old',               'Read everything anew, and go on from there.'),
+        ('precondition-failed',    412, 'It has changed meanwhile',            'Look at it as it is now, and decide anew.'),
         ('day-out-of-range',       422, 'A day beyond the calendar',           'Choose a day between the years 2000 and 2199.'),
         ('lot-closed',             422, 'The lot is closed then',              'Choose a period during which the lot is open.'),
         ('not-a-booking-limit',    422, 'Not a limit of bookings',             'Give up to 168 hours, and up to 3650 days ahead; zero is the tenant''s own limit.'),

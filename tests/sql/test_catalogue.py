@@ -132,6 +132,7 @@ SERVICE = {
     "erase_person",
     "event_cursor",
     "events_after",
+    "expect",
     "expire_old",
     "figures",
     "find_floor",
@@ -178,6 +179,7 @@ SERVICE = {
     "sign_out",
     "sign_out_everywhere",
     "stats",
+    "version",
     "watch",
 }
 
