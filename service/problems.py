@@ -111,6 +111,12 @@ TRANSPORT: Final[Mapping[str, Kind]] = {
         "Somebody else has just changed the same thing.",
         "Look at the present state and try again.",
     ),
+    "precondition-failed": Kind(
+        412,
+        "It has changed meanwhile",
+        "This is no longer what was seen; it has changed since.",
+        "Look at it as it is now, and decide anew.",
+    ),
     "too-large": Kind(
         413,
         "The request is too large",

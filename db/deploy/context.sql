@@ -95,6 +95,7 @@ begin atomic
         ('tariffs-collide',        409, 'Two tariffs would apply at once',     'Give one of them a higher priority, or other times.'),
         ('tenant-taken',           409, 'The tenant''s name is taken',         'Choose another one.'),
         ('cursor-too-old',         410, 'The cursor is too old',               'Read everything anew, and go on from there.'),
+        ('precondition-failed',    412, 'It has changed meanwhile',            'Look at it as it is now, and decide anew.'),
         ('day-out-of-range',       422, 'A day beyond the calendar',           'Choose a day between the years 2000 and 2199.'),
         ('lot-closed',             422, 'The lot is closed then',              'Choose a period during which the lot is open.'),
         ('no-tariff',              422, 'No tariff',                           'Choose another time or lot, or ask the operator for the price.'),

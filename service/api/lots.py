@@ -18,6 +18,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from service.auth import Identity, admit_bearer, caller, require_bearer
 from service.database import Database
 from service.edge import LARGEST_NUMBER, StrictJson
+from service.habits.conditional import CONDITIONAL, VERSIONED, versioned
 from service.openapi import problems
 from service.settings import Settings
 from service.zones import zone_of
@@ -282,6 +283,7 @@ LotId = Annotated[int, PathParameter(ge=1, le=LARGEST_NUMBER, description="The l
 FloorId = Annotated[int, PathParameter(ge=1, le=LARGEST_NUMBER, description="The floor's number.")]
 RowId = Annotated[int, PathParameter(ge=1, le=LARGEST_NUMBER, description="The row's number.")]
 SpotId = Annotated[int, PathParameter(ge=1, le=LARGEST_NUMBER, description="The spot's number.")]
+Expected = NamedDependency[list[str] | None]
 Day = Annotated[dt.date | None, QueryParameter(description="A day in the lot's time zone; without it, today.")]
 
 ANYBODY: dict[str, Any] = {"guards": [admit_bearer], "security": [{}, {"Bearer": []}], "tags": ["lots"]}
@@ -361,35 +363,39 @@ async def build_lot(data: JSONBody[NewLot], request: Member, database: NamedDepe
     return _created(Lot.of(row), "lots")
 
 
-@get("/lots/{lot:int}", responses=problems(400, 401, 404), summary="Show a lot", **ANYBODY)
-async def describe_lot(lot: LotId, request: Caller, database: NamedDependency[Database]) -> LotPlan:
+@get("/lots/{lot:int}", responses=problems(400, 401, 404), summary="Show a lot", **ANYBODY, **VERSIONED)
+async def describe_lot(lot: LotId, request: Caller, database: NamedDependency[Database]) -> Response[LotPlan]:
     """A lot with its floors, their rows and their spots."""
     row = await database.row(
-        "select parking.describe_lot($3, s.actor) as lot from parking.session($1, $2) s",
+        """
+        select l.lot, parking.version(l.lot) as version
+        from parking.session($1, $2) s, parking.describe_lot($3, s.actor) l(lot)""",
         *caller(request),
         lot,
         pool="public",
     )
-    return msgspec.json.decode(row["lot"], type=LotPlan)
+    return versioned(msgspec.json.decode(row["lot"], type=LotPlan), row["version"])
 
 
 @patch(
     "/lots/{lot:int}",
     dto=StrictJson[LotChange],
     return_dto=None,
-    responses=problems(400, 401, 403, 404, 409, 413, 415, 422),
+    responses=problems(400, 401, 403, 404, 409, 412, 413, 415, 422),
     summary="Change a lot",
     **OPERATOR,
+    **CONDITIONAL,
 )
 async def change_lot(
-    lot: LotId, data: JSONBody[LotChange], request: Member, database: NamedDependency[Database]
+    lot: LotId, data: JSONBody[LotChange], request: Member, database: NamedDependency[Database], expected: Expected
 ) -> Lot:
     """What is said of a lot, its hours and its limits. Bookings stay as they are."""
     row = await database.row(
         """
         select x.*
         from parking.session($1, $2) s,
-             parking.change_lot(s.actor, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) x""",
+             parking.expect(s.actor, 'lot', $3, $14) e,
+             parking.change_lot(e, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) x""",
         *caller(request),
         lot,
         _change(data.name),
@@ -402,40 +408,65 @@ async def change_lot(
         _change(data.opening_hours),
         _interval(_or_none(data.longest_booking_hours, 0), hours=1),
         _interval(_or_none(data.booking_horizon_days, 0), days=1),
+        expected,
     )
     return Lot.of(row)
 
 
-@delete("/lots/{lot:int}", responses=problems(400, 401, 403, 404, 409), summary="Retire a lot", **OPERATOR)
-async def retire_lot(lot: LotId, request: Member, database: NamedDependency[Database]) -> None:
+@delete(
+    "/lots/{lot:int}",
+    responses=problems(400, 401, 403, 404, 409, 412),
+    summary="Retire a lot",
+    **OPERATOR,
+    **CONDITIONAL,
+)
+async def retire_lot(lot: LotId, request: Member, database: NamedDependency[Database], expected: Expected) -> None:
     """Take a lot out of use with all that it consists of; 409 while live bookings lie ahead. Its history stays."""
-    await database.row("select parking.retire_lot(s.actor, $3) from parking.session($1, $2) s", *caller(request), lot)
-
-
-@get("/lots/{lot:int}/slots", responses=problems(400, 401, 404), summary="Show the time slots", **ANYBODY)
-async def list_slots(lot: LotId, request: Caller, database: NamedDependency[Database]) -> Slots:
-    """A lot's time slots, by its wall clock."""
-    rows = await database.rows(
-        "select t as slot from parking.session($1, $2) s, parking.list_slots($3, s.actor) t", *caller(request), lot
+    await database.row(
+        """
+        select parking.retire_lot(e, $3)
+        from parking.session($1, $2) s, parking.expect(s.actor, 'lot', $3, $4) e""",
+        *caller(request),
+        lot,
+        expected,
     )
-    return Slots([row["slot"] for row in rows])
+
+
+@get("/lots/{lot:int}/slots", responses=problems(400, 401, 404), summary="Show the time slots", **ANYBODY, **VERSIONED)
+async def list_slots(lot: LotId, request: Caller, database: NamedDependency[Database]) -> Response[Slots]:
+    """A lot's time slots, by its wall clock."""
+    row = await database.row(
+        """
+        select l.slots, parking.version(to_jsonb(l.slots)) as version
+        from parking.session($1, $2) s,
+             lateral (select array(select t from parking.list_slots($3, s.actor) t) as slots offset 0) l""",
+        *caller(request),
+        lot,
+    )
+    return versioned(Slots(row["slots"]), row["version"])
 
 
 @put(
     "/lots/{lot:int}/slots",
     dto=StrictJson[Slots],
     return_dto=None,
-    responses=problems(400, 401, 403, 404, 413, 415, 422),
+    responses=problems(400, 401, 403, 404, 412, 413, 415, 422),
     summary="Replace the time slots",
     **OPERATOR,
+    **CONDITIONAL,
 )
-async def set_slots(lot: LotId, data: JSONBody[Slots], request: Member, database: NamedDependency[Database]) -> Slots:
+async def set_slots(
+    lot: LotId, data: JSONBody[Slots], request: Member, database: NamedDependency[Database], expected: Expected
+) -> Slots:
     """All time slots of a lot at once. They must not overlap; bookings stay as they are."""
     rows = await database.rows(
-        "select t as slot from parking.session($1, $2) s, parking.set_slots(s.actor, $3, $4) t",
+        """
+        select t as slot
+        from parking.session($1, $2) s, parking.expect(s.actor, 'slots', $3, $5) e, parking.set_slots(e, $3, $4) t""",
         *caller(request),
         lot,
         data.slots,
+        expected,
     )
     return Slots([row["slot"] for row in rows])
 
@@ -498,38 +529,69 @@ async def add_floor(
     return _created(_shape(Floor, row), "floors")
 
 
-@get("/floors/{floor:int}", responses=problems(400, 401, 404), summary="Show a floor", **ANYBODY)
-async def find_floor(floor: FloorId, request: Caller, database: NamedDependency[Database]) -> Floor:
+@get("/floors/{floor:int}", responses=problems(400, 401, 404), summary="Show a floor", **ANYBODY, **VERSIONED)
+async def find_floor(floor: FloorId, request: Caller, database: NamedDependency[Database]) -> Response[Floor]:
     """A floor in numbers; what it consists of is in its lot's description."""
-    return _shape(
-        Floor,
-        await database.row(
-            "select x.* from parking.session($1, $2) s, parking.find_floor($3, s.actor) x", *caller(request), floor
-        ),
+    found = await database.row(
+        """
+        select x.*, parking.version(to_jsonb(x)) as version
+        from parking.session($1, $2) s, parking.find_floor($3, s.actor) x""",
+        *caller(request),
+        floor,
     )
+    return versioned(_shape(Floor, found), found["version"])
 
 
 @patch(
     "/floors/{floor:int}",
     dto=StrictJson[PlaceChange],
     return_dto=None,
-    responses=problems(400, 401, 403, 404, 409, 413, 415, 422),
+    responses=problems(400, 401, 403, 404, 409, 412, 413, 415, 422),
     summary="Change a floor",
     **OPERATOR,
+    **CONDITIONAL,
 )
 async def change_floor(
-    floor: FloorId, data: JSONBody[PlaceChange], request: Member, database: NamedDependency[Database]
+    floor: FloorId,
+    data: JSONBody[PlaceChange],
+    request: Member,
+    database: NamedDependency[Database],
+    expected: Expected,
 ) -> Floor:
     """Another name, another place in the order from the bottom."""
-    sql = "select x.* from parking.session($1, $2) s, parking.change_floor(s.actor, $3, $4, $5) x"
-    return _shape(Floor, await database.row(sql, *caller(request), floor, _change(data.name), _change(data.position)))
+    changed = await database.row(
+        """
+        select x.*
+        from parking.session($1, $2) s,
+             parking.expect(s.actor, 'floor', $3, $6) e,
+             parking.change_floor(e, $3, $4, $5) x""",
+        *caller(request),
+        floor,
+        _change(data.name),
+        _change(data.position),
+        expected,
+    )
+    return _shape(Floor, changed)
 
 
-@delete("/floors/{floor:int}", responses=problems(400, 401, 403, 404, 409), summary="Retire a floor", **OPERATOR)
-async def retire_floor(floor: FloorId, request: Member, database: NamedDependency[Database]) -> None:
+@delete(
+    "/floors/{floor:int}",
+    responses=problems(400, 401, 403, 404, 409, 412),
+    summary="Retire a floor",
+    **OPERATOR,
+    **CONDITIONAL,
+)
+async def retire_floor(
+    floor: FloorId, request: Member, database: NamedDependency[Database], expected: Expected
+) -> None:
     """Take a floor out of use with its rows and spots; 409 while live bookings lie ahead. Its history stays."""
     await database.row(
-        "select parking.retire_floor(s.actor, $3) from parking.session($1, $2) s", *caller(request), floor
+        """
+        select parking.retire_floor(e, $3)
+        from parking.session($1, $2) s, parking.expect(s.actor, 'floor', $3, $4) e""",
+        *caller(request),
+        floor,
+        expected,
     )
 
 
@@ -559,37 +621,64 @@ async def add_row(
     return _created(_shape(Row, row), "rows")
 
 
-@get("/rows/{row:int}", responses=problems(400, 401, 404), summary="Show a row", **ANYBODY)
-async def find_row(row: RowId, request: Caller, database: NamedDependency[Database]) -> Row:
+@get("/rows/{row:int}", responses=problems(400, 401, 404), summary="Show a row", **ANYBODY, **VERSIONED)
+async def find_row(row: RowId, request: Caller, database: NamedDependency[Database]) -> Response[Row]:
     """A row in numbers; its spots are in its lot's description."""
-    return _shape(
-        Row,
-        await database.row(
-            "select x.* from parking.session($1, $2) s, parking.find_row($3, s.actor) x", *caller(request), row
-        ),
+    found = await database.row(
+        """
+        select x.*, parking.version(to_jsonb(x)) as version
+        from parking.session($1, $2) s, parking.find_row($3, s.actor) x""",
+        *caller(request),
+        row,
     )
+    return versioned(_shape(Row, found), found["version"])
 
 
 @patch(
     "/rows/{row:int}",
     dto=StrictJson[PlaceChange],
     return_dto=None,
-    responses=problems(400, 401, 403, 404, 409, 413, 415, 422),
+    responses=problems(400, 401, 403, 404, 409, 412, 413, 415, 422),
     summary="Change a row",
     **OPERATOR,
+    **CONDITIONAL,
 )
 async def change_row(
-    row: RowId, data: JSONBody[PlaceChange], request: Member, database: NamedDependency[Database]
+    row: RowId, data: JSONBody[PlaceChange], request: Member, database: NamedDependency[Database], expected: Expected
 ) -> Row:
     """Another name, another place in the order on its floor. Its spots keep their names."""
-    sql = "select x.* from parking.session($1, $2) s, parking.change_row(s.actor, $3, $4, $5) x"
-    return _shape(Row, await database.row(sql, *caller(request), row, _change(data.name), _change(data.position)))
+    changed = await database.row(
+        """
+        select x.*
+        from parking.session($1, $2) s,
+             parking.expect(s.actor, 'row', $3, $6) e,
+             parking.change_row(e, $3, $4, $5) x""",
+        *caller(request),
+        row,
+        _change(data.name),
+        _change(data.position),
+        expected,
+    )
+    return _shape(Row, changed)
 
 
-@delete("/rows/{row:int}", responses=problems(400, 401, 403, 404, 409), summary="Retire a row", **OPERATOR)
-async def retire_row(row: RowId, request: Member, database: NamedDependency[Database]) -> None:
+@delete(
+    "/rows/{row:int}",
+    responses=problems(400, 401, 403, 404, 409, 412),
+    summary="Retire a row",
+    **OPERATOR,
+    **CONDITIONAL,
+)
+async def retire_row(row: RowId, request: Member, database: NamedDependency[Database], expected: Expected) -> None:
     """Take a row out of use with its spots; 409 while live bookings lie ahead. Its history stays."""
-    await database.row("select parking.retire_row(s.actor, $3) from parking.session($1, $2) s", *caller(request), row)
+    await database.row(
+        """
+        select parking.retire_row(e, $3)
+        from parking.session($1, $2) s, parking.expect(s.actor, 'row', $3, $4) e""",
+        *caller(request),
+        row,
+        expected,
+    )
 
 
 @post(
@@ -618,31 +707,38 @@ async def add_spot(
     return _created(_shape(SpotPlace, added), "spots")
 
 
-@get("/spots/{spot:int}", responses=problems(400, 401, 404), summary="Show a spot", **ANYBODY)
-async def find_spot(spot: SpotId, request: Caller, database: NamedDependency[Database]) -> SpotPlace:
+@get("/spots/{spot:int}", responses=problems(400, 401, 404), summary="Show a spot", **ANYBODY, **VERSIONED)
+async def find_spot(spot: SpotId, request: Caller, database: NamedDependency[Database]) -> Response[SpotPlace]:
     """A spot, its type and size, and where it lies."""
-    return _shape(
-        SpotPlace,
-        await database.row(
-            "select x.* from parking.session($1, $2) s, parking.find_spot($3, s.actor) x", *caller(request), spot
-        ),
+    found = await database.row(
+        """
+        select x.*, parking.version(to_jsonb(x)) as version
+        from parking.session($1, $2) s, parking.find_spot($3, s.actor) x""",
+        *caller(request),
+        spot,
     )
+    return versioned(_shape(SpotPlace, found), found["version"])
 
 
 @patch(
     "/spots/{spot:int}",
     dto=StrictJson[SpotChange],
     return_dto=None,
-    responses=problems(400, 401, 403, 404, 409, 413, 415, 422),
+    responses=problems(400, 401, 403, 404, 409, 412, 413, 415, 422),
     summary="Change a spot",
     **OPERATOR,
+    **CONDITIONAL,
 )
 async def change_spot(
-    spot: SpotId, data: JSONBody[SpotChange], request: Member, database: NamedDependency[Database]
+    spot: SpotId, data: JSONBody[SpotChange], request: Member, database: NamedDependency[Database], expected: Expected
 ) -> SpotPlace:
     """A spot's name, type, size, or its place in the order of its row. Its bookings stay as they are."""
     row = await database.row(
-        "select x.* from parking.session($1, $2) s, parking.change_spot(s.actor, $3, $4, $5, $6, $7, $8) x",
+        """
+        select x.*
+        from parking.session($1, $2) s,
+             parking.expect(s.actor, 'spot', $3, $9) e,
+             parking.change_spot(e, $3, $4, $5, $6, $7, $8) x""",
         *caller(request),
         spot,
         _change(data.name),
@@ -650,18 +746,28 @@ async def change_spot(
         _or_none(data.length_cm, 0),
         _or_none(data.width_cm, 0),
         _change(data.position),
+        expected,
         lane=("spot", spot),
     )
     return _shape(SpotPlace, row)
 
 
-@delete("/spots/{spot:int}", responses=problems(400, 401, 403, 404, 409), summary="Retire a spot", **OPERATOR)
-async def retire_spot(spot: SpotId, request: Member, database: NamedDependency[Database]) -> None:
+@delete(
+    "/spots/{spot:int}",
+    responses=problems(400, 401, 403, 404, 409, 412),
+    summary="Retire a spot",
+    **OPERATOR,
+    **CONDITIONAL,
+)
+async def retire_spot(spot: SpotId, request: Member, database: NamedDependency[Database], expected: Expected) -> None:
     """Take a spot out of use; 409 while live bookings lie ahead. Its history stays."""
     await database.row(
-        "select parking.retire_spot(s.actor, $3) from parking.session($1, $2) s",
+        """
+        select parking.retire_spot(e, $3)
+        from parking.session($1, $2) s, parking.expect(s.actor, 'spot', $3, $4) e""",
         *caller(request),
         spot,
+        expected,
         lane=("spot", spot),
     )
 

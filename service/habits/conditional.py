@@ -3,6 +3,9 @@
 A tag is strong: a hash of the bytes of the JSON, and the compressed form of the same has the same with `-gzip` behind
 it, so that either is compared by what it stands for (RFC 9110, 8.8.3.3). Nothing is kept and nothing is saved but
 bytes: whether something has changed is found out by asking the database for it.
+
+What can be changed with If-Match has the tag that parking.version() makes of the same data, and it is parking.expect()
+that compares, in the transaction of the change.
 """
 
 from __future__ import annotations
@@ -11,17 +14,20 @@ import base64
 import hashlib
 import re
 from http import HTTPStatus
-from typing import Final
+from typing import Annotated, Any, Final, TypeVar
 
+from litestar import Request, Response
 from litestar.config.compression import CompressionConfig
-from litestar.datastructures import Headers, MutableScopeHeaders
+from litestar.datastructures import Headers, MutableScopeHeaders, ResponseHeader
+from litestar.di import Provide
 from litestar.enums import ScopeType
 from litestar.middleware.compression import CompressionMiddleware
+from litestar.params import HeaderParameter
 from litestar.types import ASGIApp, HTTPResponseStartEvent, Message, Receive, Scope, Send
 
 GZIP_SUFFIX: Final = "-gzip"
 REFUSAL: Final = re.compile(r"\s*q\s*=\s*0(\.0*)?\s*")
-TAG: Final = re.compile(r'(?:W/)?"([\x21\x23-\x7e]*)"')
+TAG: Final = re.compile(r'(W/)?"([\x21\x23-\x7e]*)"')
 
 # A packet takes as much, compressed or not.
 SMALLEST_COMPRESSED: Final = 1000
@@ -30,6 +36,16 @@ LEVEL: Final = 3
 
 # What stands first in an answer that is stored must be asked for again, and only its reader's own cache may store it.
 REVALIDATE: Final = "private, no-cache"
+
+T = TypeVar("T")
+
+IfMatch = Annotated[
+    str | None,
+    HeaderParameter(
+        name="If-Match",
+        description="The ETag that GET gave: the change is made only while that is what there is, and is 412 else.",
+    ),
+]
 
 
 def tag_of(body: bytes) -> str:
@@ -41,7 +57,24 @@ def tags_in(header: str) -> set[str]:
     """The names in an If-Match or If-None-Match, whichever encoding they are of; `*` for any."""
     if header.strip() == "*":
         return {"*"}
-    return {tag.removesuffix(GZIP_SUFFIX) for tag in TAG.findall(header)}
+    return {tag.removesuffix(GZIP_SUFFIX) for _, tag in TAG.findall(header)}
+
+
+def strong_tags_in(header: str) -> set[str]:
+    """The same without those that are weak: whoever changes something must have seen exactly this."""
+    if header.strip() == "*":
+        return {"*"}
+    return {tag.removesuffix(GZIP_SUFFIX) for weak, tag in TAG.findall(header) if not weak and tag != "*"}
+
+
+def expected_versions(request: Request[Any, Any, Any], if_match: IfMatch = None) -> list[str] | None:
+    """The versions that If-Match names, as parking.expect() takes them; null: whatever it is. For Provide."""
+    return None if if_match is None else sorted(strong_tags_in(",".join(request.headers.getall("If-Match"))))
+
+
+def versioned(content: T, version: str) -> Response[T]:
+    """An answer whose tag is the version that the database gave with it."""
+    return Response(content, headers={"ETag": f'"{version}"'})
 
 
 def tag(app: ASGIApp) -> ASGIApp:
@@ -79,6 +112,17 @@ def tag(app: ASGIApp) -> ASGIApp:
         await app(scope, receive, send_tagged)
 
     return answer
+
+
+VERSIONED: Final[dict[str, Any]] = {
+    "response_headers": [
+        ResponseHeader(name="ETag", value="", description="Its version, for If-Match.", documentation_only=True)
+    ]
+}
+"""What a handler that answers with versioned() says of it."""
+
+CONDITIONAL: Final[dict[str, Any]] = {"dependencies": {"expected": Provide(expected_versions, sync_to_thread=False)}}
+"""What a handler takes for which If-Match means something: `expected`."""
 
 
 class Compression(CompressionMiddleware):

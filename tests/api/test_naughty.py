@@ -1,7 +1,12 @@
-"""Strings that break programs, in each text of each route: kept as they are, or refused with 4xx, and never a 500."""
+"""Strings that break programs, in each text of each route: kept as they are, or refused with 4xx, and never a 500.
+
+The first text, parameter or header of each kind gets all of them, and each further one a string of each category:
+others than the one before it, so that in sum they get all of them as well.
+"""
 
 import json
 import re
+from itertools import product
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -11,7 +16,8 @@ import pytest
 
 from tests.support import Database, Service, issue_token
 
-STRINGS: Final[list[str]] = json.loads(Path(__file__).with_name("naughty.json").read_text())
+CATEGORIES: Final[dict[str, list[str]]] = json.loads(Path(__file__).with_name("naughty.json").read_text())
+STRINGS: Final[list[str]] = [text for texts in CATEGORIES.values() for text in texts]
 
 UNLIMITED: Final = {"PARKING_PERSON_REQUESTS": "0", "PARKING_ADDRESS_REQUESTS": "0"}
 
@@ -19,8 +25,33 @@ CHANGED: Final = {"email", "opening_hours", "slots"}
 """What is kept in one spelling of several: e-mails in small letters, hours as 08:00-12:00."""
 
 
-def texts(document: dict[str, Any], schema: dict[str, Any]) -> list[str]:
-    """The members of a body that are text, or may be; also those that are a choice of words, or a time."""
+class Choice:
+    """Which strings something is tried with, by its kind."""
+
+    def __init__(self) -> None:
+        self.kinds: set[str] = set()
+        self._turn = 0
+
+    def of(self, kind: object, *, few: bool = False) -> list[str]:
+        """All of them for the first of a kind, unless it may have but a few; then one of each category."""
+        name = json.dumps(kind, sort_keys=True)
+        if name not in self.kinds and not few:
+            self.kinds.add(name)
+            return STRINGS
+        self._turn += 1
+        return [texts[self._turn % len(texts)] for texts in CATEGORIES.values()]
+
+
+def test_choice() -> None:
+    choice = Choice()
+    assert choice.of("a") == choice.of("b") == STRINGS
+    rest = [choice.of("a") for _ in range(len(STRINGS))]
+    assert {len(texts) for texts in rest} == {len(CATEGORIES)}
+    assert {text for texts in rest for text in texts} == set(STRINGS)
+
+
+def texts(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """The members of a body that are text, or may be, with their schemas; also a choice of words, or a time."""
     if "$ref" in schema:
         schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
 
@@ -28,7 +59,7 @@ def texts(document: dict[str, Any], schema: dict[str, Any]) -> list[str]:
         kinds = [member, *member.get("anyOf", []), *member.get("oneOf", [])]
         return any(kind.get("type") == "string" or "enum" in kind for kind in kinds)
 
-    return [name for name, member in schema.get("properties", {}).items() if is_text(member)]
+    return {name: member for name, member in schema.get("properties", {}).items() if is_text(member)}
 
 
 def encodable(text: str) -> bool:
@@ -53,6 +84,7 @@ async def test_no_text_breaks_a_route(database: Database, admin: int) -> None:
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         async with httpx.AsyncClient(base_url=service.url, timeout=20, trust_env=False, headers=headers) as client:
             document = (await client.get("/openapi.json")).json()
+            choice = Choice()
             tried = kept = 0
             for path, item in document["paths"].items():
                 for method, operation in item.items():
@@ -61,9 +93,10 @@ async def test_no_text_breaks_a_route(database: Database, admin: int) -> None:
                     content = operation["requestBody"]["content"]["application/json"]
                     example = content.get("example", {})
                     address = re.sub(r"\{[^}]+\}", "1", path)
-                    for name in texts(document, content["schema"]):
+                    for name, schema in texts(document, content["schema"]).items():
                         # Much of what is about passwords costs a hash, and one address waits in one lane.
-                        for text in STRINGS[::5] if path.startswith("/api/auth/") else STRINGS:
+                        few = path.startswith("/api/auth/") or "password" in name
+                        for text in choice.of(schema, few=few):
                             body = json.dumps(example | {name: text})
                             answer = await client.request(method, address, content=body)
                             where = f"{method} {address} {name}={text[:40]!a}: {answer.status_code} {answer.text[:300]}"
@@ -76,7 +109,8 @@ async def test_no_text_breaks_a_route(database: Database, admin: int) -> None:
                                 assert returned[name] == text, where
                                 kept += 1
             # The routes were reached, and texts were kept: this is no list of refusals.
-            assert tried > 15 * len(STRINGS)
+            assert len(choice.kinds) > 5
+            assert tried > len(choice.kinds) * len(STRINGS) + 10 * len(CATEGORIES)
             assert kept > len(STRINGS)
             assert (await client.get("/api/auth/me")).status_code == 200
         assert "Traceback" not in service.output()
@@ -87,21 +121,27 @@ async def test_no_text_breaks_an_address(database: Database, admin: int) -> None
         headers = {"Authorization": f"Bearer {issue_token(service, admin)}"}
         async with httpx.AsyncClient(base_url=service.url, timeout=20, trust_env=False, headers=headers) as client:
             document = (await client.get("/openapi.json")).json()
-            gets = {path: item["get"] for path, item in document["paths"].items() if "get" in item}
-            for text in STRINGS:
+            choice = Choice()
+
+            async def ask(address: str, text: str) -> None:
                 raw = quote(text.encode(errors="surrogatepass"), safe="")
-                for path, operation in gets.items():
-                    asked = [re.sub(r"\{[^}]+\}", raw, path)] if "{" in path else []
-                    names = [each["name"] for each in operation.get("parameters", []) if each["in"] == "query"]
-                    asked += [f"{re.sub(r'{[^}]+}', '1', path)}?{name}={raw}" for name in names]
-                    for address in asked:
-                        answer = await client.get(address)
-                        assert answer.status_code < 500, f"{address[:100]}: {answer.text[:300]}"
-                for path in (f"/problems/{raw}", f"/{raw}", f"/?lot={raw}", f"/?date={raw}", f"/sign-in?next={raw}"):
-                    answer = await client.get(path)
-                    assert answer.status_code < 500, path[:100]
-                    if answer.headers["content-type"].startswith("text/html") and re.search(r"..[<>\"]", text):
-                        assert text not in answer.text
+                answer = await client.get(address.replace("@", raw))
+                assert answer.status_code < 500, f"{address} {text[:40]!a}: {answer.text[:300]}"
+                if answer.headers.get("content-type", "").startswith("text/html") and re.search(r"..[<>\"]", text):
+                    assert text not in answer.text
+
+            for path, item in document["paths"].items():
+                for parameter in item.get("get", {}).get("parameters", []):
+                    name, place = parameter["name"], parameter["in"]
+                    one = re.sub(r"\{[^}]+\}", "1", path)
+                    address = re.sub(r"\{[^}]+\}", "@", path) if place == "path" else f"{one}?{name}=@"
+                    if place in {"path", "query"}:
+                        for text in choice.of((place, parameter["schema"])):
+                            await ask(address, text)
+            for address in ("/problems/@", "/@", "/?lot=@", "/?date=@", "/sign-in?next=@"):
+                for text in STRINGS:
+                    await ask(address, text)
+            assert len(choice.kinds) > 5
         assert "Traceback" not in service.output()
 
 
@@ -111,10 +151,10 @@ async def test_no_text_breaks_a_header(database: Database, admin: int) -> None:
     names += ["HX-Request", "Sec-Fetch-Site", "Prefer", "Traceparent", "Expect"]
     with Service(database, environ=UNLIMITED) as service:
         async with httpx.AsyncClient(base_url=service.url, timeout=20, trust_env=False) as client:
-            for text in filter(encodable, STRINGS):
-                value = re.sub(rb"[\x00-\x08\x0a-\x1f\x7f]", b"", text.encode()).strip()
-                for name in names:
-                    for path in ("/spots", "/", "/nothing"):
-                        answer = await client.get(path, headers={name.encode(): value})
-                        assert answer.status_code < 500, f"{path} {name}: {value[:40]!r} {answer.text[:300]}"
+            choice = Choice()
+            for path, name in product(("/spots", "/", "/nothing"), names):
+                for text in filter(encodable, choice.of(name)):
+                    value = re.sub(rb"[\x00-\x08\x0a-\x1f\x7f]", b"", text.encode()).strip()
+                    answer = await client.get(path, headers={name.encode(): value})
+                    assert answer.status_code < 500, f"{path} {name}: {value[:40]!r} {answer.text[:300]}"
         assert "Traceback" not in service.output()

@@ -88,6 +88,8 @@ CALLS: Mapping[str, Call] = {
     "set_spot_state": Call(
         building("unknown-spot"), "select * from parking.set_spot_state({actor}, {spot}, 'maintenance', 'Paint')"
     ),
+    "expect": Call(building("unknown-lot"), "select parking.expect({actor}, 'lot', {lot}, '{{*}}')"),
+    "version": Call(anybody(), "select parking.version('{{}}')"),
     "list_lots": Call(anybody(), "select * from parking.list_lots(actor => {actor})"),
     "find_lot": Call(reading("unknown-lot"), "select * from parking.find_lot({lot}, actor => {actor})"),
     "find_lots": Call(anybody(), "select * from parking.find_lots(actor => {actor})"),

@@ -1,0 +1,8 @@
+-- Revert parking:expecting from pg
+
+begin;
+
+drop function parking.expect(bigint, text, bigint, text[]);
+drop function parking.version(jsonb);
+
+commit;
