@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from tests.conftest import Connect
-from tests.support.sql import BOOK, DRIVER_1, edit_function, refused, shift_clock
+from tests.support.sql import BOOK, DRIVER_1, edit_function, one_row, refused, shift_clock
 
 BERLIN = ZoneInfo("Europe/Berlin")
 FREE = "select count(*) from parking.free_spots($1, $2)"
@@ -81,7 +81,7 @@ async def now_free(service: asyncpg.Connection) -> tuple[list[str], int, int, bo
     """The state of each spot now, and how many are free in the statistics and among the lots."""
     spots = await service.fetch("select status from parking.list_spots()")
     stats = await service.fetchval("select available_now from parking.stats()")
-    lot = await service.fetchrow("select free, open from parking.find_lots() where id = 1")
+    lot = await one_row(service, "select free, open from parking.find_lots() where id = 1")
     return [row["status"] for row in spots], stats, lot["free"], lot["open"]
 
 
