@@ -157,6 +157,6 @@ def day_and_time(moment: datetime) -> str:
 def period(starts: datetime, ends: datetime) -> str:
     """From when until when, with the days where they differ; both in the zone in which they are meant."""
     if starts.date() == ends.date():
-        # No line ends within the hours.
-        return f"{short_day(starts)}, {clock_time(starts)}\u00a0–\u00a0{clock_time(ends)}"
+        # A line may end after the dash, where no space is left over, and not before it.
+        return f"{short_day(starts)}, {clock_time(starts)}\u00a0– {clock_time(ends)}"
     return f"{day_and_time(starts)} – {day_and_time(ends)}"

@@ -2,11 +2,13 @@
 
 import datetime as dt
 import re
+from base64 import b64encode
 from html import unescape
 from typing import Any, Literal
 
 import httpx
 import pytest
+import segno
 from axe_playwright_python.async_playwright import Axe
 from icalendar import Calendar
 from playwright.async_api import Page, expect
@@ -340,6 +342,40 @@ async def test_a_pass_is_shown_and_checked(
     await page.get_by_role("button", name="End it").click()
     await operator.get_by_role("link", name="Check again").click()
     await expect(operator.get_by_role("heading", level=1)).to_have_text("No longer valid")
+
+
+# Whether the middle of each of n x n squares of a picture is dark.
+SQUARES = """async ([picture, n]) => {
+    const bytes = Uint8Array.from(atob(picture), letter => letter.charCodeAt(0));
+    const bitmap = await createImageBitmap(new Blob([bytes], {type: "image/png"}));
+    const canvas = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d", {willReadFrequently: true});
+    canvas.drawImage(bitmap, 0, 0);
+    const middle = (index, length) => Math.floor((index + 0.5) * length / n);
+    return [...Array(n).keys()].map(y => [...Array(n).keys()].map(x => {
+        const [red, green, blue] = canvas.getImageData(middle(x, bitmap.width), middle(y, bitmap.height), 1, 1).data;
+        return red + green + blue < 384 ? 1 : 0;
+    }));
+}"""
+
+
+@in_a_browser
+@pytest.mark.parametrize(("width", "scheme"), [(SMALLEST_PHONE, "light"), (360, "dark"), (1100, "dark")])
+async def test_a_camera_sees_the_address_below(
+    open_window: Open, module_database: Database, day: dt.date, width: int, scheme: Literal["light", "dark"]
+) -> None:
+    """What is on the screen, pixels and not markup: black on white in the dark too, with its quiet margin."""
+    reservation = book(module_database, 1, day)
+    page = await open_window(day, DRIVER_1, width=width, scheme=scheme)
+    await page.goto(f"/bookings/{reservation}/pass")
+    address = await address_below(page)
+    wanted = [[int(dark) for dark in row] for row in segno.make(address, error="q", micro=False).matrix_iter(border=4)]
+    other = [[int(dark) for dark in row] for row in segno.make(address[:-1] + "!", error="q").matrix_iter(border=4)]
+    picture = b64encode(await page.locator("svg.qr").screenshot()).decode()
+    # The page itself may load pictures from its own origin only.
+    elsewhere = await page.context.new_page()
+    seen = await elsewhere.evaluate(SQUARES, [picture, len(wanted)])
+    assert seen == wanted
+    assert seen != other, "another address looks different"
 
 
 def test_what_a_pass_says_and_to_whom(http: httpx.Client, module_database: Database, day: dt.date) -> None:
