@@ -14,7 +14,7 @@ import contextvars
 import datetime as dt
 import logging
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any, Final
 
 import asyncpg
@@ -40,6 +40,9 @@ RETRY_SECONDS: Final = (0.05, 2.0)
 LARGEST_BACKLOG: Final = 64
 # Different ones, that is lots, parts of them and days; how many look at each does not matter.
 MOST_BOARDS: Final = 2000
+# Of those that nobody else looks at, so that one person, or one address, cannot have them all: every day and every part
+# of a lot is another one.
+MOST_BOARDS_ALONE: Final = MOST_BOARDS // 10
 
 WATCH = """
 select w.spot_id, w.spot, w.type, w.slot, w.starts, w.ends, w.status, w.holder_ids, w.reservation_ids, w.changes_in
@@ -78,10 +81,14 @@ Key = tuple[int, dt.date, View, Shows]
 
 
 class Viewer(msgspec.Struct, frozen=True, eq=False):
-    """Somebody who has a board open, and reads this language; `person` is None for a stranger."""
+    """Somebody who has a board open, and reads this language; `person` is None for a stranger.
+
+    `who` is whoever the board counts for, as Boards.watching is told.
+    """
 
     person: int | None
     language: str
+    who: Hashable
     outbox: Outbox
 
 
@@ -96,6 +103,7 @@ class Board:
         self.viewers: set[Viewer] = set()
         self.tiles: dict[str, Tile] | None = None
         self.refused = False
+        self.opened_by: Hashable = None
         self.stale = asyncio.Event()
         self.keeper: asyncio.Task[None] | None = None
         self._whole: dict[str, str] = {}
@@ -114,9 +122,13 @@ class Board:
         """What tells it from the others that are open."""
         return self.lot.id, self.day, self.view, self.shows
 
-    def join(self, person: int | None, language: str) -> Viewer:
+    def is_for(self, who: Hashable) -> bool:
+        """Whether it is open for nobody else; while nobody looks at it, it is for whoever has opened it."""
+        return all(viewer.who == who for viewer in self.viewers) if self.viewers else self.opened_by == who
+
+    def join(self, person: int | None, language: str, who: Hashable = None) -> Viewer:
         """A viewer, who gets the whole board: at once, or with its first reading."""
-        viewer = Viewer(person, language, Outbox(LARGEST_BACKLOG, lambda: self._whole_for(person, language)))
+        viewer = Viewer(person, language, who, Outbox(LARGEST_BACKLOG, lambda: self._whole_for(person, language)))
         self.viewers.add(viewer)
         if self.refused:
             viewer.outbox.close(POLICY_VIOLATION)
@@ -204,22 +216,40 @@ class Boards:
 
     @contextlib.contextmanager
     def watching(  # noqa: PLR0917 (what tells a board from the others, and a viewer)
-        self, lot: Lot, day: dt.date, view: View, shows: Shows, person: int | None, language: str = FALLBACK
+        self,
+        lot: Lot,
+        day: dt.date,
+        view: View,
+        shows: Shows,
+        person: int | None,
+        language: str = FALLBACK,
+        *,
+        network: Hashable = None,
     ) -> Iterator[Outbox]:
-        """An Outbox that gets the whole board of a place as HTML, and then each change of it."""
+        """An Outbox that gets the whole board of a place as HTML, and then each change of it.
+
+        Whoever is nobody counts by the network. Problems: try-again, too-many-requests.
+        """
+        who = network if person is None else person
+        if view.row is None:
+            # Only rows have parts.
+            view = msgspec.structs.replace(view, part=None)
         key = (lot.id, day, view, shows)
         board = self._open.get(key)
         if board is None:
             if len(self._open) == MOST_BOARDS:
                 log.warning("%d different boards are open; no more can be opened", MOST_BOARDS)
                 raise Problem.of("try-again")
+            if sum(each.is_for(who) for each in self._open.values()) >= MOST_BOARDS_ALONE:
+                raise Problem.of("too-many-requests")
             board = self._open[key] = Board(lot, day, view, shows)
+            board.opened_by = who
             # It outlives whoever opens the board first, so it says nothing in that request's name.
             board.keeper = asyncio.create_task(
                 self._keep(board), name=f"board of lot {lot.id} on {day}", context=contextvars.Context()
             )
         board.name(lot)
-        viewer = board.join(person, language)
+        viewer = board.join(person, language, who)
         try:
             yield viewer.outbox
         finally:

@@ -23,7 +23,7 @@ from litestar import WebSocket, websocket
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
-from service.auth import Identity, address_of, bearer, refresh_cookie, same_origin, session
+from service.auth import Identity, address_of, bearer, network_of, refresh_cookie, same_origin, session
 from service.database import Database
 from service.feed import Feed, Follower, Mark
 from service.outbox import POLICY_VIOLATION, SERVICE_RESTART, TRY_AGAIN_LATER, Outbox
@@ -147,6 +147,7 @@ async def board_socket(  # noqa: PLR0917 (Litestar gives them by name)
             record["shows"],
             record["actor"],
             language_of(socket),
+            network=network_of(socket),
         ) as outbox,
         open_sessions.holding(record["session"], record["id"], record["actor"], outbox),
     ):

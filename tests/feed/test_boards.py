@@ -12,9 +12,10 @@ import pytest
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
 
-from service.boards import Board, Boards
+from service.boards import MOST_BOARDS_ALONE, Board, Boards
 from service.database import Database as Pool
 from service.pages.cells import Lot
+from service.pages.places import View
 from service.settings import Settings
 from tests.conftest import Connect
 from tests.feed.test_events import LIMIT, listener_pid, silent
@@ -194,6 +195,42 @@ async def test_garbage_for_a_day_opens_nothing(module_service: Service) -> None:
     with pytest.raises(websockets.exceptions.InvalidStatus):
         async with connect(f"{module_service.ws_url}/ws/board?date=garbage", proxy=None):
             pass
+
+
+async def test_nobody_has_all_the_boards_to_himself(module_service: Service) -> None:
+    """Each day is another board. What others look at too counts for nobody."""
+    days = [DAY + timedelta(days=n) for n in range(MOST_BOARDS_ALONE + 2)]
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def opens(day: date, person: int | None = None) -> ClientConnection:
+            socket = await stack.enter_async_context(watching(module_service, person, day))
+            assert await cells(socket)
+            return socket
+
+        for day in days[:MOST_BOARDS_ALONE]:
+            await opens(day)
+        with pytest.raises(websockets.exceptions.InvalidStatus):
+            await opens(days[-1])
+        await opens(days[0])
+        await opens(days[-1], DRIVER_1)
+        await opens(days[-1])
+        with pytest.raises(websockets.exceptions.InvalidStatus):
+            await opens(days[-2])
+        await opens(days[1], DRIVER_1)
+        await opens(days[-2])
+
+
+@pytest.mark.parametrize("part", [1, 2, 2**31 - 1])
+async def test_a_part_of_no_row_is_no_other_board(part: int) -> None:
+    boards = Boards(Pool(Settings(database_url="", jwt_secret="")))
+    lot = Lot(1, "default", "Lot", "", "UTC", DAY)
+    with (
+        boards.watching(lot, DAY, View(), "spots", None),
+        boards.watching(lot, DAY, View(part=part), "spots", None),
+        boards.watching(lot, DAY, View(row=1, part=part), "spots", None),
+    ):
+        assert len(boards._open) == 2
+    await boards.stop()
 
 
 COUNT_READINGS = """
