@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import datetime as dt
 import logging
 import random
@@ -117,7 +118,10 @@ class Lists:
                 log.warning("%d lists are open; no more can be opened", MOST_LISTS)
                 raise Problem.of("try-again")
             own = self._open[person] = OwnList(person)
-            own.keeper = asyncio.create_task(self._keep(own), name=f"list of person {person}")
+            # It outlives whoever opens the list first, so it says nothing in that request's name.
+            own.keeper = asyncio.create_task(
+                self._keep(own), name=f"list of person {person}", context=contextvars.Context()
+            )
         reader = own.join(language)
         try:
             yield reader.outbox

@@ -205,7 +205,8 @@ async def refresh(
     dto=StrictJson[Refreshing],
     return_dto=None,
     responses=problems(400, 401, 403, 413, 415, 422),
-    security=[{"Bearer": []}],
+    # Either is enough: the access token, or the refresh token in the body.
+    security=[{}, {"Bearer": []}],
     tags=["sessions"],
     summary="Sign out",
 )

@@ -171,7 +171,7 @@ async def end_booking(  # noqa: PLR0917 (Litestar gives them by name)
     if caller is None:
         return sign_in_first(request, f"{BOOKINGS}/{number}/end")
     try:
-        row = await database.row(END, caller.session, address_of(request), number)
+        row = await database.row(END, caller.session, address_of(request), number, lane=("reservation", number))
     except (PostgresError, Problem) as refusal:
         return await _refused(request, database, caller, number, refusal, "ending.html", deed="end")
     return flashing(settings, BOOKINGS, f"completed.{row['id']}")
@@ -190,7 +190,7 @@ async def cancel_booking(  # noqa: PLR0917 (Litestar gives them by name)
     if caller is None:
         return sign_in_first(request, f"{BOOKINGS}/{number}/cancel")
     try:
-        row = await database.row(CANCEL, caller.session, address_of(request), number)
+        row = await database.row(CANCEL, caller.session, address_of(request), number, lane=("reservation", number))
     except (PostgresError, Problem) as refusal:
         return await _refused(request, database, caller, number, refusal, "ending.html", deed="cancel")
     return flashing(settings, BOOKINGS, f"cancelled.{row['id']}")
@@ -210,7 +210,9 @@ async def change_booking(  # noqa: PLR0917 (Litestar gives them by name)
         return sign_in_first(request, f"{BOOKINGS}/{number}/change")
     starts, ends = (None if text is None else _local_time(text) for text in (data.starts, data.ends))
     try:
-        row = await database.row(RESCHEDULE, caller.session, address_of(request), number, starts, ends)
+        row = await database.row(
+            RESCHEDULE, caller.session, address_of(request), number, starts, ends, lane=("reservation", number)
+        )
     except (PostgresError, Problem) as refusal:
         rows = (
             await database.rows(ALTERNATIVES, caller.session, address_of(request), number, starts, ends)

@@ -37,6 +37,7 @@ async def find_lots(  # noqa: PLR0917 (Litestar gives them by name)
         search,
         settings.tenant,
         MOST_LOTS,
+        pool="public",
     )
     return page(
         request,
