@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Final, NamedTuple
 
-from litestar import Request
+from litestar.connection import ASGIConnection
 from litestar.datastructures import MutableScopeHeaders
 from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
@@ -63,9 +63,12 @@ class Buckets:
 
 
 class Limits(ASGIMiddleware):
-    """Counts the requests of each route but those of `exclude_path_pattern`; the problem too-many-requests."""
+    """Counts the requests of each route but those of `exclude_path_pattern`; the problem too-many-requests.
 
-    scopes = (ScopeType.HTTP,)
+    The handshake of a socket is one: it costs a statement, too. Refused, it is answered 403, as the server has it.
+    """
+
+    scopes = (ScopeType.HTTP, ScopeType.WEBSOCKET)
     # What a page consists of is asked for once and kept; and whoever watches over the service must always get in.
     exclude_path_pattern = ("^/static/", "^/livez$", "^/readyz$", "^/metrics$")
 
@@ -75,7 +78,7 @@ class Limits(ASGIMiddleware):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Take a token for this request, and say in the answer how many are left."""
-        connection: Connection = Request(scope)
+        connection: Connection = ASGIConnection(scope)
         identity = _known(connection)
         buckets = self._addresses if identity is None else self._people
         if not buckets.size:

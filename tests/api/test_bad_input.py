@@ -133,7 +133,7 @@ async def test_fields_that_are_wrong(
         ({"amenities": ["ev", 2], "name": ""}, {"/amenities/1", "/name"}),
         ({"slots": ["08:00-12:00", "x" * 30]}, {"/slots/1"}),
     ],
-    ids=str,
+    ids=in_words,
 )
 async def test_fields_that_are_wrong_deep_inside(
     module_client: httpx.AsyncClient, driver: dict[str, str], change: dict[str, Any], pointers: set[str]

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+import websockets
 
 from service.habits.conditional import tags_in
 from service.habits.limits import MOST_BUCKETS, WINDOW_SECONDS, Buckets
@@ -248,6 +249,25 @@ async def test_too_many_requests_are_refused_and_nobody_else_is(database: Databa
             assert {answer.status_code for answer in await ask(5, "/spots", tokens[2])} == {200}
             await asyncio.sleep(int(refused[-1].headers["retry-after"]) + 0.5)
             assert (await client.get("/spots", headers=tokens[0])).status_code == 200
+
+
+async def test_sockets_are_counted_as_they_are_opened(database: Database) -> None:
+    with Service(database, environ={"PARKING_ADDRESS_REQUESTS": "20"}) as service:
+
+        async def opens(path: str) -> bool:
+            try:
+                async with websockets.connect(f"{service.ws_url}{path}"):
+                    return True
+            except websockets.InvalidStatus as refusal:
+                return refusal.response.status_code != 403
+
+        # Those of a lot that there is not are refused as well, and count.
+        assert not any([await opens("/ws?lot=999999") for _ in range(10)])
+        assert any([await opens("/ws") for _ in range(2)])
+        opened = await asyncio.gather(*(opens("/ws") for _ in range(40)))
+        assert 1 <= sum(opened) <= 30
+        async with httpx.AsyncClient(base_url=service.url, trust_env=False) as client:
+            assert limits(await client.get("/spots"))[4] < 15
 
 
 async def test_zero_is_no_limit(database: Database) -> None:
