@@ -240,10 +240,10 @@ async def test_who_may_change_what(module_client: httpx.AsyncClient, method: str
 @pytest.mark.parametrize(
     ("change", "pointer"),
     [
-        ({"layout": {"floors": 101, "rows": 1, "spots": 1}}, "/layout"),
+        ({"layout": {"floors": 101, "rows": 1, "spots": 1}}, "/layout/floors"),
         ({"layout": {"floors": 1, "rows": 1}}, "/layout"),
-        ({"layout": [{"rows": [{"spots": 1, "kind": "ev"}]}]}, "/layout"),
-        ({"layout": [{"rows": 1, "spots": 1, "type": "boat"}]}, "/layout"),
+        ({"layout": [{"rows": [{"spots": 1, "kind": "ev"}]}]}, "/layout/0/rows/0"),
+        ({"layout": [{"rows": 1, "spots": 1, "type": "boat"}]}, "/layout/0/type"),
         ({"name": ""}, "/name"),
         ({"public": "yes"}, "/public"),
         ({"latitude": 91}, "/latitude"),
@@ -276,7 +276,7 @@ async def test_what_the_database_refuses(
 
 
 async def test_only_under_api(module_client: httpx.AsyncClient) -> None:
-    problem(await module_client.get("/lots"), 404, "not-found")
+    problem(await module_client.get("/tenants"), 404, "not-found")
     problem(await module_client.get("/api/lots/1/board", params={"date": "1999-12-31"}), 422, "day-out-of-range")
     problem(await module_client.get("/api/lots", headers={"Authorization": "Bearer x"}), 401, "invalid-token")
     yesterday = str(dt.datetime.now(dt.UTC).date() - dt.timedelta(2))

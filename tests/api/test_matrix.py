@@ -168,7 +168,7 @@ ASKS: Mapping[str, Ask] = {
         TENANT,
     ),
     "auth_refresh": Ask(anybody(), lambda world: {"json": {"refresh_token": world.refresh_token}}),
-    "auth_sign_out": Ask(own_account()),
+    "auth_sign_out": Ask(own_account(anonymous="not-signed-in")),
     "auth_sign_out_everywhere": Ask(own_account()),
     "auth_show_account": Ask(own_account()),
     "auth_change_password": Ask(own_account(), json(old_password=PASSWORD, new_password=PASSWORD)),

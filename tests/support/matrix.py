@@ -124,9 +124,9 @@ def running() -> Rule:
     return Rule(who, who)
 
 
-def own_account(outcome: str = OK) -> Rule:
+def own_account(outcome: str = OK, anonymous: str = "unknown-actor") -> Rule:
     """For everybody who is signed in."""
-    who = row(outcome, anonymous="unknown-actor", dba="unknown-actor")
+    who = row(outcome, anonymous=anonymous, dba="unknown-actor")
     return Rule(who, who)
 
 
@@ -187,7 +187,8 @@ class World:
         """A refusal's text without the names of what it is about."""
         numbers = (self.reservation, self.tariff, self.concession, self.person)
         things = (self.lot, self.floor, self.row, self.spot, *numbers)
-        text = re.sub(rf"\b(?:{'|'.join(map(str, things))})\b", "#", text)
+        # A status is none of them, whatever number a thing has got.
+        text = re.sub(rf"(?<!^\[)(?<!'status', )\b(?:{'|'.join(map(str, things))})\b", "#", text)
         return text.replace(f"'{self.tenant}'", "#").replace(self.session, "#")
 
 
