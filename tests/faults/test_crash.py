@@ -10,7 +10,7 @@ import asyncpg
 from tests.support import Cluster, Database, deploy, new_database, temporary_cluster
 from tests.support.sql import BOOK, DRIVER_1, edit_function, hours_ahead
 
-OPTIONS = ("--without-cron", "--without-fsync")
+OPTIONS = ("--without-cron", "--without-fsync", "--in-memory")
 """Who kills processes and not the machine loses what they had in memory, and nothing that they had written."""
 
 # Otherwise the number might reach the disk by itself before the crash.

@@ -167,13 +167,7 @@ async def guesses(connect: Connect, number: int, address: str = AWAY) -> Counter
 async def test_a_hundred_guesses_at_once_do_not_get_past_the_limit(connect: Connect) -> None:
     service, superuser = await connect(), await connect("postgres")
     assert (await sign_in(service, address=HOME))["outcome"] == "signed-in"
-    # On a slow machine none of the hundred may give up waiting for its turn: that would be no proof.
-    await superuser.execute(
-        "alter role parking_service in database " + await database_name(superuser) + " set lock_timeout = '20s'"
-    )
-    await superuser.execute(
-        "alter role parking_service in database " + await database_name(superuser) + " set statement_timeout = '30s'"
-    )
+    await let_everybody_wait(superuser)
     assert await guesses(connect, 100) == {"wrong-credentials": 5, "too-many-attempts": 95}
     assert (await audit(superuser, "action")).count(("session.refused",)) == 5
 
@@ -194,13 +188,17 @@ async def test_without_the_lock_they_do(connect: Connect) -> None:
         "on conflict (key) do update set kind = excluded.kind;",
         "on conflict (key) do nothing;",
     )
+    await let_everybody_wait(superuser)
     # So that those who read the same are many: the rows are there, as they are in an account that is in use.
     await guesses(connect, 1)
     assert (await guesses(connect, 100))["wrong-credentials"] > 5
 
 
-async def database_name(connection: asyncpg.Connection) -> str:
-    return str(await connection.fetchval("select current_database()"))
+async def let_everybody_wait(superuser: asyncpg.Connection) -> None:
+    """On a slow machine none of a hundred may give up waiting for its turn: that would prove nothing."""
+    name = await superuser.fetchval("select current_database()")
+    for timeout in ("lock_timeout", "statement_timeout"):
+        await superuser.execute(f"alter role parking_service in database {name} set {timeout} = '30s'")
 
 
 async def test_an_attempt_comes_back_with_time(connect: Connect) -> None:

@@ -105,10 +105,10 @@ class Cluster:
 
 @contextmanager
 def temporary_cluster(*options: str) -> Iterator[Cluster]:
-    """A cluster of its own, started with `db/cluster start --without-fsync <options>` and removed in the end."""
+    """A cluster of its own, started with `db/cluster start --without-fsync --in-memory <options>`, removed in the end."""
     cluster = Cluster(f"test-{secrets.token_hex(4)}")
     try:
-        cluster.start("--without-fsync", *options)
+        cluster.start("--without-fsync", "--in-memory", *options)
         yield cluster
     finally:
         cluster.command("reset")
@@ -126,7 +126,7 @@ def shared_cluster() -> Iterator[Cluster]:
     with (DATA / f"{cluster.name}-cluster.lock").open("a+") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
         if not cluster.running:
-            cluster.start("--cron-database", "postgres", "--without-fsync")
+            cluster.start("--cron-database", "postgres", "--without-fsync", "--in-memory")
             lock.truncate(0)
             lock.write("started by the suite")
             lock.flush()
