@@ -217,6 +217,11 @@ async def _fetch(connection: PoolConnectionProxy[Record], sql: str, *args: objec
         return await connection.fetch(sql, *args)
     except TimeoutError:
         raise Problem.of("timed-out") from None
+    except asyncpg.InternalClientError as error:
+        # The server has said farewell and not yet hung up: the driver expects no statement then, and no message.
+        log.warning("The connection to the database failed: %s", error)
+        connection.terminate()
+        raise Problem.of("database-unavailable") from error
 
 
 async def _no_reset(_: object) -> None:

@@ -3,9 +3,12 @@
 import asyncio
 import os
 import signal
+import tempfile
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -223,6 +226,51 @@ async def test_a_backend_that_dies_under_a_statement(pool: Pool, database: Datab
         await sleeper
     assert to_problem(raised.value).slug == "database-unavailable"
     assert await pool.row("select 1")
+
+
+@asynccontextmanager
+async def relay(database: Database, folder: Path) -> AsyncIterator[str]:
+    """A socket's folder before the database's own, by way of which one never learns that the server has hung up."""
+    there = database.cluster.environ
+    socket = f".s.PGSQL.{there['PGPORT']}"
+    ends: list[asyncio.StreamWriter] = []
+    pumps: list[asyncio.Task[None]] = []
+
+    async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while data := await source.read(65536):
+            sink.write(data)
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        server_reader, server_writer = await asyncio.open_unix_connection(f"{there['PGHOST']}/{socket}")
+        ends.extend((writer, server_writer))
+        pumps.append(asyncio.create_task(pump(reader, server_writer)))
+        pumps.append(asyncio.create_task(pump(server_reader, writer)))
+
+    server = await asyncio.start_unix_server(accept, folder / socket)
+    yield str(folder)
+    server.close()
+    for pumping in pumps:
+        pumping.cancel()
+    await asyncio.gather(*pumps, return_exceptions=True)
+    for end in ends:
+        end.transport.abort()
+    await asyncio.gather(*(end.wait_closed() for end in ends), return_exceptions=True)
+
+
+async def test_a_backend_that_has_said_farewell_and_not_hung_up(database: Database) -> None:
+    """As between the two messages of somebody who kills it; the driver has no word for that."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with relay(database, Path(folder)) as host:
+            url = database.url("postgres").replace(database.cluster.environ["PGHOST"], host)
+            pool = Pool(Settings(database_url=url, jwt_secret="x" * 32, pool_size=1))
+            await pool.open()
+            pid = (await pool.row("select pg_backend_pid()"))[0]
+            await asyncio.to_thread(database.psql, f"select pg_terminate_backend({pid}, 5000)")
+            with pytest.raises(Problem) as raised:
+                await pool.rows("select 1")
+            assert (raised.value.status, raised.value.slug) == (503, "database-unavailable")
+            assert (await pool.row("select pg_backend_pid()"))[0] != pid
+            await pool.close()
 
 
 async def test_what_the_service_may_not_do(database: Database) -> None:

@@ -9,6 +9,7 @@ RACES = ROOT / "tests" / "races"
 TESTER = PSQL.parents[1] / "lib" / "pgxs" / "src" / "test" / "isolation" / "isolationtester"
 """Debian has it in the package of psql."""
 
+
 def specs() -> list[str]:
     """The names of all there are."""
     return sorted(path.stem for path in (RACES / "specs").glob("*.spec"))
