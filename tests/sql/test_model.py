@@ -5,7 +5,8 @@ holds (tests/support/invariants.py) does hold.
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, TypeVar
@@ -383,80 +384,138 @@ class Programs(RuleBasedStateMachine):
         assert self.world.run(broken(self.world.superuser)) == []
 
 
-def run_programs(where: Database, number: int, **options: Any) -> int:  # noqa: ANN401 (Hypothesis's own options)
-    """Run so many random programs; how many steps that were."""
+@contextmanager
+def playing(database: Database) -> Iterator[type[Programs]]:
+    """The machine that runs programs in this database."""
 
     class InThisDatabase(Programs):
-        world = World(where)
+        world = World(database)
 
-    try:
+    yield InThisDatabase
+    InThisDatabase.world.close()
+
+
+def run_programs(where: Database, programs: int, **options: Any) -> int:  # noqa: ANN401 (Hypothesis's own options)
+    """Run so many random programs of fifty steps; how many steps that were."""
+    usual: dict[str, Any] = {"max_examples": programs, "stateful_step_count": 50}
+    with playing(where) as machine:
         run_state_machine_as_test(
-            InThisDatabase,
-            settings=settings(
-                max_examples=number, stateful_step_count=50, suppress_health_check=list(HealthCheck), **options
-            ),
+            machine, settings=settings(suppress_health_check=list(HealthCheck), **{**usual, **options})
         )
-    finally:
-        InThisDatabase.world.close()
-    return InThisDatabase.world.steps
+    return machine.world.steps
 
 
-@pytest.mark.timeout(600)  # what fails is made small before it is shown
+@pytest.mark.timeout(900)  # what fails is made small before it is shown
 def test_the_functions_do_what_the_model_says(database: Database) -> None:
     assert run_programs(database, 260) >= 10_000
 
 
-FAULTS = {
+DRIVER, OTHER_DRIVER, CITY_OPERATOR, STRANGER = (CITY, 0), (CITY, 1), (CITY, OPERATOR), (RIVERSIDE, 0)
+CITY_SPOT = (CITY, 0)
+
+Step = Callable[[Programs], None]
+
+FAULTS: dict[str, tuple[tuple[str, str, str], list[Step]]] = {
     "a check that looks no more": (
-        "parking_private.require_room(bigint,bigint,bigint,text,timestamptz,timestamptz,timestamptz,text,bigint)",
-        "v_next < require_room.ends",
-        "false",
+        (
+            "parking_private.require_room(bigint,bigint,bigint,text,timestamptz,timestamptz,timestamptz,text,bigint)",
+            "v_next < require_room.ends",
+            "false",
+        ),
+        [
+            lambda play: play.book(DRIVER, CITY_SPOT, starts=1, lasting=2),
+            lambda play: play.book(OTHER_DRIVER, CITY_SPOT, starts=2, lasting=2),
+        ],
     ),
-    "a period that is closed at its end": (
-        "parking_private.cells(parking.lots,date,timestamptz,bigint[])",
-        "v.ends > c.starts",
-        "v.ends >= c.starts",
+    # Until four o'clock in Berlin.
+    "a board with periods that are closed at their end": (
+        ("parking_private.cells(parking.lots,date,timestamptz,bigint[])", "v.ends > c.starts", "v.ends >= c.starts"),
+        [lambda play: play.book(DRIVER, CITY_SPOT, starts=1, lasting=1)],
     ),
-    "a booking that lapses when somebody wants the spot, but for the checker": (
-        "parking_private.release_overdue(bigint,bigint,timestamptz)",
-        "v_first <= release_overdue.now",
-        "false",
+    "a lapsed booking that is in the way": (
+        ("parking_private.release_overdue(bigint,bigint,timestamptz)", "v_first <= release_overdue.now", "false"),
+        [
+            lambda play: play.book(DRIVER, CITY_SPOT, starts=-2, lasting=3),
+            lambda play: play.wait(2),
+            lambda play: play.book(OTHER_DRIVER, CITY_SPOT, starts=-3, lasting=5),
+        ],
     ),
-    "an event of another kind": ("parking.cancel(bigint,bigint)", "'cancelled', v_booking", "'completed', v_booking"),
+    "an event of another kind": (
+        ("parking.cancel(bigint,bigint)", "'cancelled', v_booking", "'completed', v_booking"),
+        [lambda play: play.book(DRIVER, CITY_SPOT, starts=1, lasting=1), lambda play: play.cancel(DRIVER, 0)],
+    ),
     "an event twice": (
-        "parking_private.release(bigint,bigint[],timestamptz)",
-        "return next v_booking;",
-        """return next v_booking;
-        perform parking_private.announce(tenant, 'released', v_booking.lot_id, v_booking.spot_id, v_booking.id, null,
-            v_booking.starts, v_booking.ends, now);""",
+        (
+            "parking_private.release(bigint,bigint[],timestamptz)",
+            "return next v_booking;",
+            """return next v_booking;
+            perform parking_private.announce(tenant, 'released', v_booking.lot_id, v_booking.spot_id, v_booking.id,
+                null, v_booking.starts, v_booking.ends, now);""",
+        ),
+        [
+            lambda play: play.book(DRIVER, CITY_SPOT, starts=-2, lasting=3),
+            lambda play: play.wait(2),
+            lambda play: play.lapse(None),
+        ],
     ),
     "a maintenance that keeps nobody out": (
-        "parking_private.blocked(bigint,bigint,bigint,timestamptz,timestamptz,timestamptz)",
-        "o.state = 'maintenance'",
-        "o.state = 'occupied'",
+        (
+            "parking_private.blocked(bigint,bigint,bigint,timestamptz,timestamptz,timestamptz)",
+            "o.state = 'maintenance'",
+            "o.state = 'occupied'",
+        ),
+        [
+            lambda play: play.close_spot(CITY_OPERATOR, CITY_SPOT, None),
+            lambda play: play.book(DRIVER, CITY_SPOT, starts=1, lasting=1),
+        ],
     ),
     "a tenant's spots for everybody": (
-        "parking.book(bigint,bigint,timestamptz,timestamptz,text)",
-        "s.tenant_id = v_person.tenant_id",
-        "true",
+        ("parking.book(bigint,bigint,timestamptz,timestamptz,text)", "s.tenant_id = v_person.tenant_id", "true"),
+        [lambda play: play.book(STRANGER, CITY_SPOT, starts=1, lasting=1)],
     ),
 }
-"""What to break: the function, and what in it by what."""
+"""What to break: in which function, what, and by what; and a program that shows it."""
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_function_that_is_broken_is_found(database: Database, fault: str) -> None:
-    """The negative controls: always the same programs, so that what is found once is found each time."""
+def play(machine: type[Programs], steps: list[Step]) -> None:
+    """Run one program that is written down."""
+    programs = machine()
+    try:
+        for step in steps:
+            step(programs)
+            programs.all_is_as_the_model_says()
+            programs.what_always_holds()
+    finally:
+        programs.teardown()
 
-    async def break_it() -> None:
+
+def break_function(database: Database, *edit: str) -> None:
+    """And row-level security, which alone would keep tenants apart."""
+
+    async def edit_it() -> None:
         superuser = await database.connect("postgres")
-        await edit_function(superuser, *FAULTS[fault])
-        # Which alone would keep tenants apart.
+        await edit_function(superuser, *edit)
         for table in ("spots", "lots", "tenants"):
             await superuser.execute(f"alter table parking.{table} no force row level security")
         await superuser.close()
 
-    asyncio.run(break_it())
+    asyncio.run(edit_it())
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_is_broken_is_found(database: Database, fault: str) -> None:
+    """The negative controls, each first without its fault."""
+    edit, steps = FAULTS[fault]
+    with playing(database) as machine:
+        play(machine, steps)
+        break_function(database, *edit)
+        with pytest.raises(AssertionError):
+            play(machine, steps)
+
+
+def test_random_programs_find_it_too(database: Database) -> None:
+    """Always the same ones, so that what is found once is found each time."""
+    break_function(database, *FAULTS["a maintenance that keeps nobody out"][0])
     with pytest.raises(AssertionError):
         run_programs(
             database, 200, derandomize=True, database=None, report_multiple_bugs=False, phases=(Phase.generate,)
