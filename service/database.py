@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import AsyncIterator, Hashable, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, Literal
@@ -30,6 +31,10 @@ CLOSE_SECONDS: Final = 2.0
 
 # A sign-in holds its connection and a database core for some 55 ms of bcrypt. More at once would only be slower.
 SIGN_IN_POOL_SIZE: Final = 2
+
+# Whoever a deadlock's end has let through has to wake up first: a second try at once takes the row from under its
+# hands, and meets it again. By chance, so that two who try again do not meet each other either.
+SECOND_TRY_SECONDS: Final = (0.02, 0.12)
 
 # Enough for the next request to be under way while one commits; see Database.rows.
 LANE_WIDTH = 2
@@ -131,6 +136,7 @@ class Database:
                 return await _fetch(connection, sql, *args)
             except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError) as error:
                 log.info("SQLSTATE %s, once more", error.sqlstate)
+                await _let_others_on()
                 return await _fetch(connection, sql, *args)
 
     @asynccontextmanager
@@ -202,11 +208,20 @@ class _Lane:
         self._gate.release()
 
 
+async def _let_others_on() -> None:
+    await asyncio.sleep(random.uniform(*SECOND_TRY_SECONDS))  # noqa: S311 (no secret)
+
+
 async def _fetch(connection: PoolConnectionProxy[Record], sql: str, *args: object) -> list[Record]:
     try:
         return await connection.fetch(sql, *args)
     except TimeoutError:
         raise Problem.of("timed-out") from None
+    except asyncpg.InternalClientError as error:
+        # The server has said farewell and not yet hung up: the driver expects no statement then, and no message.
+        log.warning("The connection to the database failed: %s", error)
+        connection.terminate()
+        raise Problem.of("database-unavailable") from error
 
 
 async def _no_reset(_: object) -> None:

@@ -1,80 +1,61 @@
-"""Random programs of bookings and their changes, sweeps and clock moves, against a model that is easy to believe."""
+"""Random programs of everything that can become of bookings, in two tenants, against a model that is easy to believe.
+
+After each step the answer is what the model says, and so are the reservations and the record of events; and what always
+holds (tests/support/invariants.py) does hold.
+"""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar, TypeVar
 
 import asyncpg
-from hypothesis import given, settings
+import pytest
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from tests.support import Database
-from tests.support.sql import BOOK, CANCEL, COMPLETE, DRIVER_1, DRIVER_2, RESCHEDULE, one_row
+from tests.support.invariants import broken
+from tests.support.sql import edit_function
+
+T = TypeVar("T")
 
 NOON = datetime(2030, 5, 6, 12, tzinfo=UTC)
-LONGEST, HORIZON = 24, 365 * 24
+LONGEST = 24
 
+CITY, RIVERSIDE = 0, 1
+"""The tenants. Each has two drivers and an operator, numbered 0 to 2 here, and two spots of one lot."""
 
-@dataclass(frozen=True)
-class Book:
-    driver: int
-    spot: int
-    starts: int
-    hours: int
+OPERATOR = 2
+Person = tuple[int, int]
+Spot = tuple[int, int]
 
-
-@dataclass(frozen=True)
-class Complete:
-    driver: int
-    which: int
-
-
-@dataclass(frozen=True)
-class Cancel:
-    driver: int
-    which: int
-
-
-@dataclass(frozen=True)
-class Reschedule:
-    driver: int
-    which: int
-    starts: int | None
-    ends: int | None
-
-
-@dataclass(frozen=True)
-class Sweep:
-    pass
-
-
-@dataclass(frozen=True)
-class Wait:
-    hours: int
-
-
-Step = Book | Complete | Cancel | Reschedule | Sweep | Wait
-
+people = st.tuples(st.sampled_from((CITY, RIVERSIDE)), st.integers(0, 2))
+operators = st.tuples(st.sampled_from((CITY, RIVERSIDE)), st.just(OPERATOR))
+spots = st.tuples(st.sampled_from((CITY, CITY, RIVERSIDE)), st.integers(0, 1))
+which = st.integers(0, 30)
 hours = st.none() | st.integers(-4, 30)
-drivers, spots = st.sampled_from((DRIVER_1, DRIVER_2)), st.sampled_from((1, 2))
-steps = st.one_of(
-    st.builds(Book, drivers, spots, st.integers(-4, 30), st.integers(-1, 26)),
-    st.builds(Complete, drivers, st.integers(0, 5)),
-    st.builds(Cancel, drivers, st.integers(0, 5)),
-    st.builds(Reschedule, drivers, st.integers(0, 5), hours, hours),
-    st.builds(Sweep),
-    st.builds(Wait, st.integers(1, 12)),
-)
 
 
 @dataclass
 class Reservation:
-    driver: int
-    spot: int
+    person: Person
+    spot: Spot
     starts: int
     ends: int
     status: str = "active"
+
+
+@dataclass
+class Maintenance:
+    until: int | None
+    ended: bool = False
+
+    def lasts_beyond(self, hour: int) -> bool:
+        return not self.ended and (self.until is None or self.until > hour)
 
 
 class Model:
@@ -83,88 +64,81 @@ class Model:
     def __init__(self) -> None:
         self.now = 0
         self.reservations: list[Reservation] = []
-        self.events: list[tuple[str, int]] = []
+        self.closed: dict[Spot, Maintenance] = {}
+        self.events: list[tuple[str, int | None]] = []
 
-    def apply(self, step: Step) -> str:
-        match step:
-            case Book():
-                return self.book(step)
-            case Complete():
-                return self.complete(step)
-            case Cancel():
-                return self.cancel(step)
-            case Reschedule():
-                return self.reschedule(step)
-            case Sweep():
-                self.release(self.reservations)
-            case Wait():
-                self.now += step.hours
-        return "ok"
-
-    def book(self, step: Book) -> str:
-        starts, ends = self.now + step.starts, self.now + step.starts + step.hours
-        if (refusal := self.judge(step.spot, starts, ends, None)) is not None:
+    def book(self, person: Person, spot: Spot, starts: int, ends: int) -> str:
+        if person[0] != spot[0]:
+            return "unknown-spot"
+        if (refusal := self.judge_period(starts, ends) or self.judge_room(spot, starts, ends)) is not None:
             return refusal
-        self.release(r for r in self.reservations if r.spot == step.spot)
-        self.reservations.append(Reservation(step.driver, step.spot, starts, ends))
+        self.release(r for r in self.reservations if r.spot == spot)
+        self.reservations.append(Reservation(person, spot, starts, ends))
         self.events.append(("booked", len(self.reservations) - 1))
         return "ok"
 
-    def judge(self, spot: int, starts: int, ends: int, but: Reservation | None) -> str | None:
-        """Why a period cannot be had on a spot, apart from one reservation that may be in the way."""
+    def judge_period(self, starts: int, ends: int) -> str | None:
         if starts >= ends:
             return "period-backwards"
         if ends <= self.now:
             return "period-over"
-        if ends - starts > LONGEST:
-            return "period-too-long"
-        # A refused booking is rolled back, and with it what it released.
-        others = (r for r in self.reservations if r.spot == spot and r.status == "active" and r is not but)
-        if any(r.ends > self.now and r.starts < ends and starts < r.ends for r in others):
+        return "period-too-long" if ends - starts > LONGEST else None
+
+    def judge_room(self, spot: Spot, starts: int, ends: int, but: Reservation | None = None) -> str | None:
+        """Why a period cannot be had on a spot, apart from one reservation that may be in the way."""
+        if spot in self.closed and self.closed[spot].lasts_beyond(max(starts, self.now)):
+            return "spot-in-maintenance"
+        if any(r.starts < ends and starts < r.ends for r in self.live(spot) if r is not but):
             return "spot-taken"
         return None
 
-    def find(self, step: Complete | Cancel | Reschedule) -> Reservation | str:
-        """The driver's own reservation that is active, or the refusal."""
-        if step.which >= len(self.reservations):
+    def live(self, spot: Spot) -> Iterator[Reservation]:
+        return (r for r in self.reservations if r.spot == spot and r.status == "active" and r.ends > self.now)
+
+    def find(self, person: Person, number: int, *, operator_may: bool = False) -> Reservation | str:
+        """A reservation that is active and one's own, or the refusal."""
+        if number >= len(self.reservations) or self.reservations[number].spot[0] != person[0]:
             return "unknown-reservation"
-        reservation = self.reservations[step.which]
-        if reservation.driver != step.driver:
+        reservation = self.reservations[number]
+        if reservation.person != person and not (operator_may and person[1] == OPERATOR):
             return "not-your-reservation"
         return reservation if reservation.status == "active" else "reservation-not-active"
 
-    def complete(self, step: Complete) -> str:
-        if isinstance(reservation := self.find(step), str):
+    def complete(self, person: Person, number: int) -> str:
+        if isinstance(reservation := self.find(person, number), str):
             return reservation
         reservation.status = "completed"
-        self.events.append(("completed", step.which))
+        self.events.append(("completed", number))
         return "ok"
 
-    def cancel(self, step: Cancel) -> str:
-        if isinstance(reservation := self.find(step), str):
+    def cancel(self, person: Person, number: int) -> str:
+        if isinstance(reservation := self.find(person, number, operator_may=True), str):
             return reservation
         if reservation.starts <= self.now:
             return "reservation-begun"
         reservation.status = "cancelled"
-        self.events.append(("cancelled", step.which))
+        self.events.append(("cancelled", number))
         return "ok"
 
-    def reschedule(self, step: Reschedule) -> str:
-        if isinstance(reservation := self.find(step), str):
+    def reschedule(self, person: Person, number: int, starts: int | None, ends: int | None) -> str:
+        if isinstance(reservation := self.find(person, number), str):
             return reservation
         if reservation.ends <= self.now:
             return "reservation-not-active"
-        starts = reservation.starts if step.starts is None else self.now + step.starts
-        ends = reservation.ends if step.ends is None else self.now + step.ends
-        if (starts, ends) == (reservation.starts, reservation.ends):
+        former = reservation.starts, reservation.ends
+        starts, ends = former[0] if starts is None else starts, former[1] if ends is None else ends
+        if (starts, ends) == former:
             return "ok"
-        if starts != reservation.starts <= self.now:
+        if starts != former[0] <= self.now:
             return "reservation-begun"
-        if (refusal := self.judge(reservation.spot, starts, ends, reservation)) is not None:
+        refusal = self.judge_period(starts, ends)
+        if refusal is None and (starts < former[0] or ends > former[1]):
+            refusal = self.judge_room(reservation.spot, starts, ends, reservation)
+        if refusal is not None:
             return refusal
         self.release(r for r in self.reservations if r.spot == reservation.spot)
         reservation.starts, reservation.ends = starts, ends
-        self.events.append(("rescheduled", step.which))
+        self.events.append(("rescheduled", number))
         return "ok"
 
     def release(self, among: Iterable[Reservation]) -> None:
@@ -173,86 +147,376 @@ class Model:
                 reservation.status = "completed"
                 self.events.append(("released", self.reservations.index(reservation)))
 
-    def booked(self) -> Iterator[int]:
-        """The spots that are taken at this moment."""
-        for spot in (1, 2):
-            if any(
-                r.spot == spot and r.status == "active" and r.starts <= self.now < r.ends for r in self.reservations
-            ):
-                yield spot
+    def sweep(self, person: Person | None) -> str:
+        """The stale checker is above tenants, an operator is not."""
+        if person is not None and person[1] != OPERATOR:
+            return "not-permitted"
+        self.release(r for r in self.reservations if person is None or r.spot[0] == person[0])
+        return "ok"
+
+    def close(self, person: Person, spot: Spot, until: int | None) -> str:
+        if person[1] != OPERATOR:
+            return "not-permitted"
+        if person[0] != spot[0]:
+            return "unknown-spot"
+        if until is not None and until <= self.now:
+            return "not-an-override"
+        self.closed[spot] = Maintenance(until)
+        self.events.append(("overridden", None))
+        return "ok"
+
+    def open(self, person: Person, spot: Spot) -> str:
+        if person[1] != OPERATOR:
+            return "not-permitted"
+        if person[0] != spot[0]:
+            return "unknown-spot"
+        if spot in self.closed:
+            if self.closed[spot].lasts_beyond(self.now):
+                self.events.append(("overridden", None))
+            self.closed[spot].ended = True
+        return "ok"
 
 
-async def run(database: Database, program: list[Step]) -> None:
-    superuser = await database.connect("postgres")
-    model, numbers = Model(), list[int]()
-    transaction = superuser.transaction()
-    await transaction.start()
+PREPARE = """
+    select parking.build_lot(parking.find_person('operator@riverside.com', 'riverside'), 'Second', 'Europe/London',
+        spots => 2);
+
+    create function pg_temp.attempt(call text, out outcome text, out number bigint) language plpgsql as $$
+    begin
+        execute call into number;
+        outcome := 'ok';
+    exception when others then
+        get stacked diagnostics outcome = constraint_name;
+        outcome := coalesce(nullif(outcome, ''), format('%s %s', sqlstate, sqlerrm));
+    end $$"""
+
+NUMBERS = """
+    select array(
+        select p.id from parking.people p
+        where p.email ~ ('^(driver|operator).*@' || d.domain || '.com$') order by p.email
+    ) as people, array(
+        select s.id from parking.spots s join parking.lots l on l.id = s.lot_id
+        where l.name = d.lot order by s.id limit 2
+    ) as spots
+    from (values (0, 'parking', 'Demo Garage'), (1, 'riverside', 'Second')) d (n, domain, lot)
+    order by d.n"""
+
+STATE = """
+    select array(select row(r.id, r.status, r.starts, r.ends) from parking.reservations r order by r.id) as stored,
+           array(select row(e.type, e.reservation_id) from parking.events e order by e.id) as events"""
+
+
+class World:
+    """The database, spoken to in the model's hours, people and spots; what is done to it is undone in the end."""
+
+    loop: asyncio.AbstractEventLoop
+    superuser: asyncpg.Connection
+    transaction: Any
+    people: list[list[int]]
+    spots: list[list[int]]
+
+    def __init__(self, database: Database) -> None:
+        self.steps = 0
+        self.loop = asyncio.new_event_loop()
+        self.superuser = self.run(database.connect("postgres", jit="off"))
+        self.run(self.superuser.execute(PREPARE))
+        rows = self.run(self.superuser.fetch(NUMBERS))
+        self.people, self.spots = [row["people"] for row in rows], [row["spots"] for row in rows]
+        assert [len(numbers) for row in rows for numbers in row] == [3, 2, 3, 2]
+
+    def run(self, what: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run_until_complete(what)
+
+    def begin(self) -> None:
+        self.transaction = self.superuser.transaction()
+        self.run(self.transaction.start())
+
+    def undo(self) -> None:
+        self.run(self.transaction.rollback())
+
+    def close(self) -> None:
+        self.run(self.superuser.close())
+        self.loop.close()
+
+    def set_clock(self, hour: int) -> None:
+        """A second past the hour, so that no hour passes while a program runs."""
+        shift = "update parking_private.clock_shift set shift = $1 - clock_timestamp()"
+        self.run(self.superuser.execute(shift, at(hour) + timedelta(seconds=1)))
+
+    def attempt(self, call: str, *arguments: object) -> tuple[str, int]:
+        """How a call ended, and the number that it returned."""
+        self.steps += 1
+        written = call.format(*("null" if a is None else f"'{a}'" for a in arguments))
+        row = self.run(self.superuser.fetchrow("select outcome, number from pg_temp.attempt($1)", written))
+        return tuple(row)
+
+
+def at(hour: int) -> datetime:
+    return NOON + timedelta(hours=hour)
+
+
+class Programs(RuleBasedStateMachine):
+    world: ClassVar[World]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = Model()
+        self.numbers: list[int] = []
+        self.world.begin()
+        self.world.set_clock(0)
+
+    def teardown(self) -> None:
+        self.world.undo()
+
+    def person(self, person: Person) -> int:
+        return self.world.people[person[0]][person[1]]
+
+    def spot(self, spot: Spot) -> int:
+        return self.world.spots[spot[0]][spot[1]]
+
+    def number(self, which: int) -> int:
+        return self.numbers[which] if which < len(self.numbers) else 2**60
+
+    def ahead(self, hours: int | None) -> int | None:
+        return None if hours is None else self.model.now + hours
+
+    def moment(self, hours: int | None) -> datetime | None:
+        return None if hours is None else at(self.model.now + hours)
+
+    def agree(self, said: tuple[str, int], expected: str) -> None:
+        assert said[0] == expected
+
+    @rule(person=people, spot=spots, starts=st.integers(-4, 30), lasting=st.integers(-1, 26))
+    def book(self, person: Person, spot: Spot, starts: int, lasting: int) -> None:
+        said = self.world.attempt(
+            "select id from parking.book({}, {}, {}, {})",
+            self.person(person),
+            self.spot(spot),
+            self.moment(starts),
+            self.moment(starts + lasting),
+        )
+        if said[0] == "ok":
+            self.numbers.append(said[1])
+        now = self.model.now
+        self.agree(said, self.model.book(person, spot, now + starts, now + starts + lasting))
+
+    @rule(person=people, which=which)
+    def complete(self, person: Person, which: int) -> None:
+        said = self.world.attempt("select id from parking.complete({}, {})", self.person(person), self.number(which))
+        self.agree(said, self.model.complete(person, which))
+
+    @rule(person=people, which=which)
+    def cancel(self, person: Person, which: int) -> None:
+        said = self.world.attempt("select id from parking.cancel({}, {})", self.person(person), self.number(which))
+        self.agree(said, self.model.cancel(person, which))
+
+    @rule(person=people, which=which, starts=hours, ends=hours)
+    def reschedule(self, person: Person, which: int, starts: int | None, ends: int | None) -> None:
+        said = self.world.attempt(
+            "select id from parking.reschedule({}, {}, {}, {})",
+            self.person(person),
+            self.number(which),
+            self.moment(starts),
+            self.moment(ends),
+        )
+        self.agree(said, self.model.reschedule(person, which, self.ahead(starts), self.ahead(ends)))
+
+    @rule(which=which, starts=hours, ends=hours)
+    def reschedule_ones_own(self, which: int, starts: int | None, ends: int | None) -> None:
+        """The holder, who gets somewhere more often than anybody does."""
+        if which < len(self.numbers):
+            self.reschedule(self.model.reservations[which].person, which, starts, ends)
+
+    @rule(which=which, end=st.sampled_from(("complete", "cancel")))
+    def end_ones_own(self, which: int, end: str) -> None:
+        if which < len(self.numbers):
+            person = self.model.reservations[which].person
+            (self.complete if end == "complete" else self.cancel)(person, which)
+
+    @rule(person=st.none() | people)
+    def lapse(self, person: Person | None) -> None:
+        said = (
+            self.world.attempt("select count(*) from parking.release_stale()")
+            if person is None
+            else self.world.attempt("select count(*) from parking.expire_old({})", self.person(person))
+        )
+        self.agree(said, self.model.sweep(person))
+
+    @rule(person=operators | people, spot=spots, until=hours)
+    def close_spot(self, person: Person, spot: Spot, until: int | None) -> None:
+        said = self.world.attempt(
+            "select spot_id from parking.set_spot_state({}, {}, 'maintenance', 'Oil', {})",
+            self.person(person),
+            self.spot(spot),
+            self.moment(until),
+        )
+        self.agree(said, self.model.close(person, spot, self.ahead(until)))
+
+    @rule(person=operators | people, spot=spots)
+    def open_spot(self, person: Person, spot: Spot) -> None:
+        said = self.world.attempt(
+            "select spot_id from parking.set_spot_state({}, {}, 'free', 'Mopped up')",
+            self.person(person),
+            self.spot(spot),
+        )
+        self.agree(said, self.model.open(person, spot))
+
+    @rule(hours=st.integers(1, 12))
+    def wait(self, hours: int) -> None:
+        self.model.now += hours
+        self.world.steps += 1
+        self.world.set_clock(self.model.now)
+
+    @invariant()
+    def all_is_as_the_model_says(self) -> None:
+        row = self.world.run(self.world.superuser.fetchrow(STATE))
+        assert [tuple(stored) for stored in row["stored"]] == [
+            (number, r.status, at(r.starts), at(r.ends))
+            for number, r in zip(self.numbers, self.model.reservations, strict=True)
+        ]
+        # What one sweep releases comes in the order of its ends, which the model leaves open.
+        assert sorted(map(str, map(tuple, row["events"]))) == sorted(
+            str((kind, None if which is None else self.numbers[which])) for kind, which in self.model.events
+        )
+
+    @invariant()
+    def what_always_holds(self) -> None:
+        assert self.world.run(broken(self.world.superuser)) == []
+
+
+@contextmanager
+def playing(database: Database) -> Iterator[type[Programs]]:
+    """The machine that runs programs in this database."""
+
+    class InThisDatabase(Programs):
+        world = World(database)
+
+    yield InThisDatabase
+    InThisDatabase.world.close()
+
+
+def run_programs(where: Database, programs: int, **options: Any) -> int:  # noqa: ANN401 (Hypothesis's own options)
+    """Run so many random programs of fifty steps; how many steps that were."""
+    usual: dict[str, Any] = {"max_examples": programs, "stateful_step_count": 50}
+    with playing(where) as machine:
+        run_state_machine_as_test(
+            machine, settings=settings(suppress_health_check=list(HealthCheck), **{**usual, **options})
+        )
+    return machine.world.steps
+
+
+@pytest.mark.timeout(900)  # what fails is made small before it is shown
+def test_the_functions_do_what_the_model_says(database: Database) -> None:
+    assert run_programs(database, 260) >= 10_000
+
+
+DRIVER, OTHER_DRIVER, CITY_OPERATOR, STRANGER = (CITY, 0), (CITY, 1), (CITY, OPERATOR), (RIVERSIDE, 0)
+CITY_SPOT = (CITY, 0)
+
+Step = Callable[[Programs], None]
+
+FAULTS: dict[str, tuple[tuple[str, str, str], list[Step]]] = {
+    "a check that looks no more": (
+        (
+            "parking_private.require_room(bigint,bigint,bigint,text,timestamptz,timestamptz,timestamptz,text,bigint)",
+            "v_next < require_room.ends",
+            "false",
+        ),
+        [
+            lambda play: play.book(DRIVER, CITY_SPOT, starts=1, lasting=2),
+            lambda play: play.book(OTHER_DRIVER, CITY_SPOT, starts=2, lasting=2),
+        ],
+    ),
+    # Until four o'clock in Berlin.
+    "a board with periods that are closed at their end": (
+        ("parking_private.cells(parking.lots,date,timestamptz,bigint[])", "v.ends > c.starts", "v.ends >= c.starts"),
+        [lambda play: play.book(DRIVER, CITY_SPOT, starts=1, lasting=1)],
+    ),
+    "a lapsed booking that is in the way": (
+        ("parking_private.release_overdue(bigint,bigint,timestamptz)", "v_first <= release_overdue.now", "false"),
+        [
+            lambda play: play.book(DRIVER, CITY_SPOT, starts=-2, lasting=3),
+            lambda play: play.wait(2),
+            lambda play: play.book(OTHER_DRIVER, CITY_SPOT, starts=-3, lasting=5),
+        ],
+    ),
+    "an event of another kind": (
+        ("parking.cancel(bigint,bigint)", "'cancelled', v_booking", "'completed', v_booking"),
+        [lambda play: play.book(DRIVER, CITY_SPOT, starts=1, lasting=1), lambda play: play.cancel(DRIVER, 0)],
+    ),
+    "an event twice": (
+        (
+            "parking_private.release(bigint,bigint[],timestamptz)",
+            "return next v_booking;",
+            """return next v_booking;
+            perform parking_private.announce(tenant, 'released', v_booking.lot_id, v_booking.spot_id, v_booking.id,
+                null, v_booking.starts, v_booking.ends, now);""",
+        ),
+        [
+            lambda play: play.book(DRIVER, CITY_SPOT, starts=-2, lasting=3),
+            lambda play: play.wait(2),
+            lambda play: play.lapse(None),
+        ],
+    ),
+    "a maintenance that keeps nobody out": (
+        (
+            "parking_private.blocked(bigint,bigint,bigint,timestamptz,timestamptz,timestamptz)",
+            "o.state = 'maintenance'",
+            "o.state = 'occupied'",
+        ),
+        [
+            lambda play: play.close_spot(CITY_OPERATOR, CITY_SPOT, None),
+            lambda play: play.book(DRIVER, CITY_SPOT, starts=1, lasting=1),
+        ],
+    ),
+    "a tenant's spots for everybody": (
+        ("parking.book(bigint,bigint,timestamptz,timestamptz,text)", "s.tenant_id = v_person.tenant_id", "true"),
+        [lambda play: play.book(STRANGER, CITY_SPOT, starts=1, lasting=1)],
+    ),
+}
+"""What to break: in which function, what, and by what; and a program that shows it."""
+
+
+def play(machine: type[Programs], steps: list[Step]) -> None:
+    """Run one program that is written down."""
+    programs = machine()
     try:
-        for step in program:
-            await set_clock(superuser, model.now)
-            assert await outcome(superuser, step, model.now, numbers) == model.apply(step), step
-            await set_clock(superuser, model.now)
-            await compare(superuser, model, numbers)
+        for step in steps:
+            step(programs)
+            programs.all_is_as_the_model_says()
+            programs.what_always_holds()
     finally:
-        await transaction.rollback()
+        programs.teardown()
+
+
+def break_function(database: Database, *edit: str) -> None:
+    """And row-level security, which alone would keep tenants apart."""
+
+    async def edit_it() -> None:
+        superuser = await database.connect("postgres")
+        await edit_function(superuser, *edit)
+        for table in ("spots", "lots", "tenants"):
+            await superuser.execute(f"alter table parking.{table} no force row level security")
         await superuser.close()
 
-
-async def set_clock(superuser: asyncpg.Connection, hours: int) -> None:
-    """A second past the hour, so that no hour passes while a step runs."""
-    moment = NOON + timedelta(hours=hours, seconds=1)
-    await superuser.execute("update parking_private.clock_shift set shift = $1 - clock_timestamp()", moment)
+    asyncio.run(edit_it())
 
 
-async def outcome(superuser: asyncpg.Connection, step: Step, now: int, numbers: list[int]) -> str:
-    try:
-        async with superuser.transaction():
-            match step:
-                case Book():
-                    starts = NOON + timedelta(hours=now + step.starts)
-                    row = await one_row(
-                        superuser, BOOK, step.driver, step.spot, starts, starts + timedelta(hours=step.hours)
-                    )
-                    numbers.append(row["id"])
-                case Complete() | Cancel() | Reschedule():
-                    number = numbers[step.which] if step.which < len(numbers) else 2**60
-                    await superuser.fetch(*change(step, number, now))
-                case Sweep():
-                    await superuser.fetch("select * from parking.release_stale()")
-                case Wait():
-                    pass
-    except asyncpg.PostgresError as error:
-        return error.constraint_name or str(error)
-    return "ok"
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_is_broken_is_found(database: Database, fault: str) -> None:
+    """The negative controls, each first without its fault."""
+    edit, steps = FAULTS[fault]
+    with playing(database) as machine:
+        play(machine, steps)
+        break_function(database, *edit)
+        with pytest.raises(AssertionError):
+            play(machine, steps)
 
 
-def change(step: Complete | Cancel | Reschedule, number: int, now: int) -> tuple[str, *tuple[object, ...]]:
-    """The statement of a step, with its arguments."""
-    match step:
-        case Complete():
-            return COMPLETE, step.driver, number
-        case Cancel():
-            return CANCEL, step.driver, number
-        case Reschedule():
-            starts, ends = (None if at is None else NOON + timedelta(hours=now + at) for at in (step.starts, step.ends))
-            return RESCHEDULE, step.driver, number, starts, ends
-
-
-async def compare(superuser: asyncpg.Connection, model: Model, numbers: list[int]) -> None:
-    stored = await superuser.fetch("select id, status, starts, ends from parking.bookings order by id")
-    assert [tuple(row) for row in stored] == [
-        (number, r.status, NOON + timedelta(hours=r.starts), NOON + timedelta(hours=r.ends))
-        for number, r in zip(numbers, model.reservations, strict=True)
-    ]
-    events = await superuser.fetch("select type, reservation_id from parking.events order by id")
-    # What one sweep releases comes in the order of its ends, which the model leaves open.
-    assert sorted(tuple(row) for row in events) == sorted((kind, numbers[which]) for kind, which in model.events)
-    taken = await superuser.fetch("select id from parking.list_spots() where status = 'booked' order by id")
-    # The clock is a second past the hour on which everything begins and ends.
-    assert [row["id"] for row in taken] == list(model.booked())
-
-
-@settings(max_examples=80)
-@given(program=st.lists(steps, max_size=25))
-def test_the_functions_do_what_the_model_says(module_database: Database, program: list[Step]) -> None:
-    asyncio.run(run(module_database, program))
+def test_random_programs_find_it_too(database: Database) -> None:
+    """Always the same ones, so that what is found once is found each time."""
+    break_function(database, *FAULTS["a maintenance that keeps nobody out"][0])
+    with pytest.raises(AssertionError):
+        run_programs(
+            database, 200, derandomize=True, database=None, report_multiple_bugs=False, phases=(Phase.generate,)
+        )

@@ -142,21 +142,14 @@ async def test_four_hundred_duplicates_at_once_get_ten_reservations(connect: Con
     assert set(answers) == stored
 
 
-async def test_without_its_lock_duplicates_would_be_refused(connect: Connect) -> None:
-    """The negative control: the looking up would come too early."""
-    superuser = await connect("postgres")
-    await edit_function(superuser, REPLAY_SIGNATURE, "pg_advisory_xact_lock(c_requests,", "(")
-    assert "PK409" in await four_hundred_at_once(connect)
-
-
-async def two_spots_under_one_name(connect: Connect) -> str:
-    """How the second request ended, which names another spot and came before the first one had committed."""
+async def twice_under_one_name(connect: Connect, second_spot: int) -> str:
+    """How the second request ended, which came before the first one, of spot 1, had committed."""
     first, second, superuser = await connect(), await connect(), await connect("postgres")
     period = hours_ahead(1), hours_ahead(2)
     transaction = first.transaction()
     await transaction.start()
     await first.fetch(REQUEST, DRIVER_1, 1, *period, "once")
-    late = asyncio.create_task(second.fetch(REQUEST, DRIVER_1, 2, *period, "once"))
+    late = asyncio.create_task(second.fetch(REQUEST, DRIVER_1, second_spot, *period, "once"))
     await waits_for_a_lock(superuser)
     await transaction.commit()
     try:
@@ -166,12 +159,23 @@ async def two_spots_under_one_name(connect: Connect) -> str:
     return "00000"
 
 
+async def test_a_duplicate_that_comes_too_soon_waits(connect: Connect) -> None:
+    assert await twice_under_one_name(connect, 1) == "00000"
+
+
+async def test_without_its_lock_a_duplicate_would_be_refused(connect: Connect) -> None:
+    """The negative control: the looking up comes too early, and then the spot is taken."""
+    superuser = await connect("postgres")
+    await edit_function(superuser, REPLAY_SIGNATURE, "pg_advisory_xact_lock(c_requests,", "(")
+    assert await twice_under_one_name(connect, 1) == "PK409"
+
+
 async def test_two_spots_under_one_name_at_once(connect: Connect) -> None:
-    assert await two_spots_under_one_name(connect) == "PK422"
+    assert await twice_under_one_name(connect, 2) == "PK422"
 
 
 async def test_without_its_lock_only_the_index_would_notice(connect: Connect) -> None:
     """The negative control: then it is a unique violation, in words of its own."""
     superuser = await connect("postgres")
     await edit_function(superuser, REPLAY_SIGNATURE, "pg_advisory_xact_lock(c_requests,", "(")
-    assert await two_spots_under_one_name(connect) == "23505"
+    assert await twice_under_one_name(connect, 2) == "23505"

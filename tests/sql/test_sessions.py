@@ -189,9 +189,14 @@ async def test_without_the_lock_they_do(connect: Connect) -> None:
         "on conflict (key) do nothing;",
     )
     await let_everybody_wait(superuser)
-    # So that those who read the same are many: the rows are there, as they are in an account that is in use.
+    # Their rows are there, as they are in an account that is in use, and somebody holds them until ten have read.
     await guesses(connect, 1)
-    assert (await guesses(connect, 100))["wrong-credentials"] > 5
+    holder = await connect("postgres")
+    async with holder.transaction():
+        await holder.execute("select from parking_private.attempts for update")
+        ended = asyncio.create_task(guesses(connect, 10))
+        await waits_for_a_lock(superuser, 10)
+    assert await ended == {"wrong-credentials": 10}
 
 
 async def let_everybody_wait(superuser: asyncpg.Connection) -> None:

@@ -50,12 +50,11 @@ async def shift_clock(superuser: asyncpg.Connection, shift: timedelta) -> None:
     await superuser.execute("update parking_private.clock_shift set shift = $1", shift)
 
 
-async def waits_for_a_lock(superuser: asyncpg.Connection) -> None:
-    """Until some session of this database waits for a lock."""
-    for _ in range(400):
-        if await superuser.fetchval(
-            "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
-        ):
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("nobody waits for a lock")
+async def waits_for_a_lock(
+    superuser: asyncpg.Connection, sessions: int = 1, *, unless: asyncio.Task[str] | None = None
+) -> None:
+    """Until so many sessions of this database wait for a lock, or a statement that might wait has ended."""
+    waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    async with asyncio.timeout(20):
+        while not (unless and unless.done()) and await superuser.fetchval(waiting) < sessions:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
