@@ -1,7 +1,7 @@
-"""A city with a history, for `make bench-growth`: 1,000 lots of 1,000 spots, 100,000 drivers, and what they have booked.
+"""A city with a history, for `make bench-growth`: 1,000 lots of 1,000 spots, 100,000 drivers, and their bookings.
 
-A database is filled up to a number of reservations, and can be filled up further; whoever is interrupted goes on with the
-day at which it was. city.sql says what is made up and how.
+A database is filled up to a number of reservations, and can be filled up further; whoever is interrupted goes on with
+the day at which it was. city.sql says what is made up and how.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ class Bar:
         rate = (done - self.started_at) / max(1e-9, now - self.began)
         left = f"{(self.total - done) / rate / 60:.0f} min left" if rate > 0 and done < self.total else ""
         cells = int(share * 30)
-        line = f"{self.what} [{'#' * cells}{'.' * (30 - cells)}] {done:,} of {self.total:,} ({share:.0%}), {rate:,.0f}/s {left}"
+        bar = f"[{'#' * cells}{'.' * (30 - cells)}]"
+        line = f"{self.what} {bar} {done:,} of {self.total:,} ({share:.0%}), {rate:,.0f}/s {left}"
         end = "\n" if not attended or done >= self.total else ""
         print(f"\r{line:<100}" if attended else line, end=end, file=sys.stderr, flush=True)  # noqa: T201
 
@@ -75,8 +76,8 @@ def found(database: Database, size: Size) -> None:
         script = CITY.read_text(encoding="utf-8")
         database.psql(f"begin; {script} commit;")
     database.psql(f"""
-        select bench.found_city((date_trunc('week', current_timestamp at time zone 'Europe/Berlin') + interval '1 day 10 hours')
-            at time zone 'Europe/Berlin', {size.per_day})
+        select bench.found_city((date_trunc('week', current_timestamp at time zone 'Europe/Berlin')
+            + interval '1 day 10 hours') at time zone 'Europe/Berlin', {size.per_day})
         where not exists (select from bench.city)""")
     set_clock(database)
 
@@ -100,18 +101,23 @@ def set_clock(database: Database) -> None:
     database.psql("update parking_private.clock_shift set shift = (select c.now - clock_timestamp() from bench.city c)")
 
 
+def filled(database: Database) -> int:
+    """How many reservations there are."""
+    return int(database.psql("select coalesce(sum(reservations), 0) from bench.days"))
+
+
 def fill(database: Database, size: Size, total: int) -> None:
     """Add day after day until there are so many reservations, and leave tables as they are a while after that."""
     today = date.fromisoformat(database.psql("select (now at time zone 'Europe/Berlin')::date from bench.city"))
     bar = Bar("reservations", total)
-    done = int(database.psql("select coalesce(sum(reservations), 0) from bench.days"))
-    filled = {date.fromisoformat(day) for day in database.psql("select day from bench.days").split()}
+    done = filled(database)
+    there = {date.fromisoformat(day) for day in database.psql("select day from bench.days").split()}
     number = max(AHEAD)
     while done < total:
         bar.show(done)
         day = today + timedelta(days=number)
         number -= 1
-        if day in filled:
+        if day in there:
             continue
         if (today - day).days >= 0:
             month = day.replace(day=1)
