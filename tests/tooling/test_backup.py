@@ -22,7 +22,6 @@ from tests.support import (
     Database,
     Service,
     deploy,
-    new_database,
     run,
     sign_in,
     sqitch,
@@ -94,6 +93,15 @@ def jobs(database: Database) -> str:
     return database.psql("select jobname, schedule, command, database, active from cron.job order by jobname")
 
 
+def epoch(database: Database) -> int:
+    return int(database.psql("select epoch from parking_private.event_log"))
+
+
+def former_ones(database: Database) -> list[str]:
+    """What restores have kept, oldest first."""
+    return sorted(name for name in databases(database.cluster) if name.startswith("parking_until_"))
+
+
 def databases(cluster: Cluster) -> set[str]:
     return set(cluster.psql("select datname from pg_database").split())
 
@@ -143,37 +151,23 @@ async def test_a_running_service_finds_what_was_backed_up(parking: Database, tmp
         assert (await client.get(fresh, headers=driver)).json()["status"] == "active"
 
         # What was there is not lost either.
-        (former,) = (name for name in databases(parking.cluster) if name.startswith("parking_until_"))
+        (former,) = former_ones(parking)
         assert (
             Database(parking.cluster, former).psql("select count(*) from parking.reservations where spot_id = 2") == "1"
         )
 
-
-def test_pg_cron_sweeps_what_was_restored(parking: Database, tmp_path: Path) -> None:
     overdue = parking.psql("""
         insert into parking.reservations (tenant_id, lot_id, spot_id, person_id, starts, ends, booked_at)
         select 1, 1, 5, 1, c.now - interval '3 hours', c.now - interval '2 hours', c.now - interval '4 hours'
         from (select parking.clock() as now) c returning id""")
-    restore(back_up(parking, tmp_path), parking)
-    # A launcher that has been thrown out stays away until a restart, in pg_cron 1.4.
+    # A launcher that has been thrown out stays away until a restart, in pg_cron 1.4. Then it sweeps what was restored.
     parking.cluster.stop()
     parking.cluster.start("--cron-database", "parking")
     deadline = time.monotonic() + 200
     while parking.psql(f"select status from parking.reservations where id = {overdue}") != "completed":
         assert time.monotonic() < deadline, "pg_cron has not swept within three minutes"
-        time.sleep(0.5)
+        await asyncio.sleep(0.5)
     assert parking.psql(f"select type from parking.events where reservation_id = {overdue}") == "released"
-
-
-def test_no_two_lives_of_the_record_have_one_epoch(parking: Database, tmp_path: Path) -> None:
-    file = back_up(parking, tmp_path)
-    epochs = [parking.psql("select epoch from parking_private.event_log")]
-    for _ in range(2):
-        restore(file, parking)
-        epochs.append(parking.psql("select epoch from parking_private.event_log"))
-        former = max(name for name in databases(parking.cluster) if name.startswith("parking_until_"))
-        parking.cluster.psql(f"drop database {former}")
-    assert sorted({*map(int, epochs)}) == [*map(int, epochs)]
 
 
 def test_what_is_damaged_is_refused_and_changes_nothing(parking: Database, tmp_path: Path) -> None:
@@ -212,17 +206,26 @@ def test_what_is_damaged_is_refused_and_changes_nothing(parking: Database, tmp_p
         assert databases(parking.cluster) == there, file.parent.name
 
 
-def test_what_does_not_verify_is_taken_back(parking: Database, tmp_path: Path) -> None:
-    with new_database(parking.cluster) as spoilt:
-        deploy(spoilt)
-        spoilt.psql("drop function parking.stats(bigint, bigint)")
-        file = back_up(spoilt, tmp_path)
+def test_what_does_not_verify_is_taken_back_and_no_two_lives_have_one_epoch(parking: Database, tmp_path: Path) -> None:
+    good = back_up(parking, tmp_path / "good")
+    parking.psql("drop function parking.stats(bigint, bigint)")
+    bad = back_up(parking, tmp_path / "bad")
+    epochs = [epoch(parking)]
+    restore(good, parking)
+    epochs.append(epoch(parking))
+
     rows, there = contents(parking), databases(parking.cluster)
     with pytest.raises(CommandFailed, match="stats"):
-        restore(file, parking)
+        restore(bad, parking)
     assert contents(parking) == rows
     assert databases(parking.cluster) == there
+    assert epoch(parking) == epochs[-1]
     parking.psql("select 1", role="parking_service")
+
+    # The file says the first epoch each time.
+    parking.cluster.psql(f"drop database {former_ones(parking)[0]}")
+    restore(good, parking)
+    assert [*epochs, epoch(parking)] == [epochs[0], epochs[0] + 1, epochs[0] + 2]
 
 
 def test_a_cluster_that_has_never_heard_of_us(parking: Database, tmp_path: Path) -> None:
