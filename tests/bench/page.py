@@ -70,9 +70,9 @@ async def measure(database: Database, report: Report) -> None:
                 begun = time.perf_counter()
                 await connection.fetch(f"select count(*) from {statement}")
                 statements.append(time.perf_counter() - begun)
-            bar = report.judge(f"page, {name}", percentile(pages, 0.5) * 1000, at_most=most)
+            bar = report.judge(f"page, {name}", percentile(pages, 0.5) * 1000, at_most=most, unit="ms")
             if "overview" in statement:
-                report.judge("summary in SQL", percentile(statements, 0.5) * 1000, at_most=SUMMARY_AT_MOST)
+                report.judge("summary in SQL", percentile(statements, 0.5) * 1000, at_most=SUMMARY_AT_MOST, unit="ms")
             shares = [milliseconds(percentile(pages, share)) for share in (0.5, 0.99)]
             rows.append((name, *shares, milliseconds(percentile(statements, 0.5)), f"{length / 1000:.0f} kB", bar))
             progress(f"{name}: {shares[0]}")

@@ -83,7 +83,7 @@ def tell(readings: list[Reading], report: Report) -> None:
         bar = ""
         if reading is readings[-1]:
             p99 = percentile(reading.delays, 0.99)
-            bar = report.judge("reading at full load", p99 * 1000, at_most=LONGEST * 1000)
+            bar = report.judge("reading at full load", p99 * 1000, at_most=LONGEST * 1000, unit="ms")
         for name, seconds, judgement in (
             (f"until the reader has it, {reading.where}", reading.delays, bar),
             ("… beside it, the booking's own transaction", reading.latencies, ""),

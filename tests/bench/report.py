@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import uvicorn
+
+
+class Figure(NamedTuple):
+    """What was judged; a ratio has no unit."""
+
+    name: str
+    value: float
+    unit: str
+    verdict: str
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -33,13 +45,17 @@ class Report:
     def __init__(self, command: str) -> None:
         load = os.getloadavg()[0]
         self.missed: list[str] = []
-        self._text = (
+        self.figures: list[Figure] = []
+        self._head = (
             f"`{command}` on {os.cpu_count()} cores, {platform.machine()}, Linux {platform.release()}"
             f" (load {load:.1f} at the start); Python {platform.python_version()}, uvicorn {uvicorn.__version__}\n"
         )
+        self._note = ""
+        self._text = self._head
 
     def note(self, text: str) -> None:
-        """A line of its own."""
+        """A line of its own; the summary has the first one."""
+        self._note = self._note or text
         self._text += f"\n{text}\n"
 
     def table(self, title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -54,13 +70,44 @@ class Report:
         self._text += f"\n{title}\n\n" + line(head) + line(rule) + "".join(map(line, rows))
         progress(f"{title}: done")
 
-    def judge(self, name: str, value: float, *, at_least: float | None = None, at_most: float | None = None) -> str:
-        """The cell that says what the bar is and whether this value keeps to it."""
+    def judge(
+        self,
+        name: str,
+        value: float,
+        *,
+        at_least: float | None = None,
+        at_most: float | None = None,
+        unit: str = "",
+    ) -> str:
+        """The cell that says what the bar is and whether this value keeps to it; what has no unit is a ratio."""
         met = (at_least is None or value >= at_least) and (at_most is None or value <= at_most)
         if not met:
             self.missed.append(name)
         bar = f"≥ {at_least:g}" if at_least is not None else f"≤ {at_most:g}"
-        return f"{bar}: {'met' if met else 'MISSED'}"
+        self.figures.append(Figure(name, value, unit, f"{bar}: {'met' if met else 'MISSED'}"))
+        return self.figures[-1].verdict
+
+    def summary(self) -> str:
+        """One table of all that was judged, the ratios first, for those who read one only."""
+        ordered = sorted(self.figures, key=lambda figure: figure.unit != "")
+        rows = "".join(
+            f"| {name} | {value:.3g}{f' {unit}' if unit else ''} | {bar} |\n" for name, value, unit, bar in ordered
+        )
+        day = time.strftime("%Y-%m-%d", time.gmtime())
+        return f"{day}: {self._head}\n{self._note}\n\n| | measured | bar |\n| :-- | --: | --: |\n{rows}"
+
+    def publish(self, path: Path, section: str) -> None:
+        """Write the summary into a document, between its two markers."""
+        document = path.read_text(encoding="utf-8")
+        begin, end = f"<!-- {section} -->\n", f"<!-- /{section} -->\n"
+        assert document.count(begin) == document.count(end) == 1, section
+        published = re.sub(
+            f"{re.escape(begin)}.*?{re.escape(end)}",
+            lambda _: f"{begin}{self.summary()}{end}",
+            document,
+            flags=re.DOTALL,
+        )
+        path.write_text(published, encoding="utf-8")
 
     def finish(self, path: Path) -> int:
         """Print everything, write it to a file as well; the exit status says whether a bar is missed."""

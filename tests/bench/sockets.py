@@ -140,8 +140,8 @@ async def measure_delays(database: Database, crowd: Crowd, report: Report) -> No
                 rows.append(
                     delays.row(
                         name,
-                        report.judge(f"{name}, median", median, at_most=MEDIAN_AT_MOST),
-                        report.judge(f"{name}, p99", p99, at_most=P99_AT_MOST),
+                        report.judge(f"{name}, median", median, at_most=MEDIAN_AT_MOST, unit="ms"),
+                        report.judge(f"{name}, p99", p99, at_most=P99_AT_MOST, unit="ms"),
                     )
                 )
                 rows.append((await floor(crowd, delays.size)).row("… the floor", "", ""))
@@ -155,7 +155,9 @@ async def measure_delays(database: Database, crowd: Crowd, report: Report) -> No
             name = "beside a session that has booked and not committed"
             rows.append(
                 delays.row(
-                    f"/ws/board {name}", "", report.judge(name, p99, at_most=P99_BESIDE_A_FORGOTTEN_SESSION_AT_MOST)
+                    f"/ws/board {name}",
+                    "",
+                    report.judge(name, p99, at_most=P99_BESIDE_A_FORGOTTEN_SESSION_AT_MOST, unit="ms"),
                 )
             )
         finally:
@@ -249,7 +251,7 @@ async def measure_memory(database: Database, crowd: Crowd, report: Report) -> No
     for path in ("/ws/board", "/ws"):
         async with Service(database) as service:
             before, after = await memory(crowd, service.port, service.pid, path)
-        bar = report.judge(f"memory of {path}", after - before, at_most=MEGABYTES_AT_MOST)
+        bar = report.judge(f"memory of {path}", after - before, at_most=MEGABYTES_AT_MOST, unit="MB")
         rows.append((path, f"{after - before:.1f}", f"{before:.1f}", f"{after:.1f}", bar))
     async with empty_server(crowd, 1) as (port, pid):
         before, after = await memory(crowd, port, pid, "/")
@@ -306,8 +308,8 @@ async def measure_rush(database: Database, crowd: Crowd, report: Report) -> None
                 f"{percentile(seconds, 0.5):.2f} s",
                 f"{last:.2f} s",
                 str(reads),
-                report.judge(f"time until all are served when {name}", last, at_most=SECONDS_AT_MOST),
-                report.judge(f"board reads when {name}", reads, at_most=allowed),
+                report.judge(f"time until all are served when {name}", last, at_most=SECONDS_AT_MOST, unit="s"),
+                report.judge(f"board reads when {name}", reads, at_most=allowed, unit="reads"),
             )
         )
     report.table(

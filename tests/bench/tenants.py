@@ -93,7 +93,7 @@ async def measure_board(database: Database, report: Report) -> None:
                 "parking.board",
                 milliseconds(middle),
                 milliseconds(percentile(delays, 0.99)),
-                report.judge("a large lot's board", middle * 1000, at_most=MILLISECONDS_AT_MOST),
+                report.judge("a large lot's board", middle * 1000, at_most=MILLISECONDS_AT_MOST, unit="ms"),
             )
         ],
     )

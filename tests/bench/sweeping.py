@@ -1,0 +1,131 @@
+"""The stale checker with a hundred thousand bookings that lapsed at once, while drivers go on booking.
+
+As after a night on which pg_cron was away. The drivers come at a steady rate, whether or not the one before has been
+served, so that a wait counts for everybody who stood behind it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from tests.bench.report import Report, milliseconds, percentile, progress
+from tests.support import Database
+from tests.support.cluster import run
+
+LAPSED = 100_000
+SPOTS = 20_000
+RATE = 100
+CLIENTS = 16
+BEFORE = 5
+LONGEST = 20  # seconds for which bookings go on after the sweep has begun
+SECONDS_AT_MOST = 10.0
+P99_AT_MOST = 100.0
+ROUNDS = 3
+
+CITY = f"""
+    create sequence bench.driver cache 100;
+    grant usage on sequence bench.driver to parking_service;
+    insert into parking.spots (tenant_id, lot_id, row_id, name, position)
+    select 1, 1, 1, 'Night ' || n, 100000 + n from generate_series(1, {SPOTS}) n"""
+LAPSE = f"""
+    insert into parking.reservations (tenant_id, lot_id, spot_id, person_id, starts, ends, booked_at)
+    select 1, 1, {{first}} + n % {SPOTS}, 1, c.now - interval '1 hour' * (n / {SPOTS} + 2) - interval '2 minutes',
+           c.now - interval '1 hour' * (n / {SPOTS} + 1) - interval '2 minutes', c.now - interval '1 day'
+    from generate_series(0, {LAPSED - 1}) n, (select parking.clock() as now) c;
+    analyze parking.reservations"""
+# Any spot, those with lapsed bookings included, and an hour of it that nobody has.
+BOOK = f"""
+    select b.id from nextval('bench.driver') t,
+    parking.book(1, {{first}} + (t * 7919) % {SPOTS},
+        date_trunc('hour', current_timestamp) + interval '1 hour' * (t / {SPOTS} + 1),
+        date_trunc('hour', current_timestamp) + interval '1 hour' * (t / {SPOTS} + 2)) b"""
+OVERDUE = """
+    select count(*) from parking.reservations
+    where status = 'active' and ends <= parking.clock() - interval '1 minute'"""
+
+
+class Night(NamedTuple):
+    """Seconds that the sweep took; of the bookings, seconds from when each was due to its answer."""
+
+    seconds: float
+    meanwhile: list[float]
+    otherwise: list[float]
+
+
+async def measure(database: Database, report: Report) -> None:
+    """Print the table of the sweep."""
+    database.psql(CITY)
+    first = int(database.psql("select min(spot_id) from parking.places where spot like 'Night %'"))
+    nights = []
+    for number in range(ROUNDS):
+        database.psql(LAPSE.format(first=first))
+        database.psql("checkpoint")
+        nights.append(await night(database, BOOK.format(first=first)))
+        assert database.psql(OVERDUE) == "0"
+        progress(f"sweep, round {number + 1} of {ROUNDS}: {nights[-1].seconds:.1f} s")
+    seconds = [each.seconds for each in nights]
+    meanwhile = [took for each in nights for took in each.meanwhile]
+    otherwise = [took for each in nights for took in each.otherwise]
+    report.table(
+        f"Sweep: {LAPSED:,} lapsed bookings at once, {RATE} bookings a second meanwhile; {ROUNDS} rounds",
+        ("", "median", "p99 or worst", "bar"),
+        [
+            (
+                "call parking.sweep()",
+                f"{percentile(seconds, 0.5):.1f} s",
+                f"{max(seconds):.1f} s",
+                report.judge("sweep of 100,000, worst", max(seconds), at_most=SECONDS_AT_MOST, unit="s"),
+            ),
+            (
+                f"{len(meanwhile)} bookings meanwhile",
+                milliseconds(percentile(meanwhile, 0.5)),
+                milliseconds(percentile(meanwhile, 0.99)),
+                report.judge(
+                    "booking during a sweep, p99", percentile(meanwhile, 0.99) * 1000, at_most=P99_AT_MOST, unit="ms"
+                ),
+            ),
+            (
+                f"{len(otherwise)} bookings before and after",
+                milliseconds(percentile(otherwise, 0.5)),
+                milliseconds(percentile(otherwise, 0.99)),
+                "",
+            ),
+        ],
+    )
+
+
+async def night(database: Database, book: str) -> Night:
+    """Drivers from some seconds before the sweep on."""
+    with TemporaryDirectory() as folder:
+        drivers = asyncio.create_task(asyncio.to_thread(_drive, database, book, BEFORE + LONGEST, folder))
+        await asyncio.sleep(BEFORE)
+        begun = time.time()
+        await asyncio.to_thread(database.psql, "call parking.sweep()", role="parking_dba")
+        ended = time.time()
+        lines = await drivers
+    meanwhile: list[float] = []
+    otherwise: list[float] = []
+    for line in lines:
+        # Client, number, microseconds since it was due, script, seconds and microseconds of the clock, lag.
+        _, _, microseconds, _, at, fraction, _ = map(int, line.split())
+        during = begun <= at + fraction / 1e6 and at + fraction / 1e6 - microseconds / 1e6 <= ended
+        (meanwhile if during else otherwise).append(microseconds / 1e6)
+    assert meanwhile, "nobody booked while the sweep ran"
+    return Night(ended - begun, meanwhile, otherwise)
+
+
+def _drive(database: Database, book: str, seconds: int, folder: str) -> list[str]:
+    output = run(
+        *("pgbench", "-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "2", "-T", str(seconds), "-R", str(RATE)),
+        *("-l", f"--log-prefix={folder}/log", "-f", "/dev/stdin", "-U", "parking_service", database.name),
+        environ=database.cluster.environ,
+        stdin=book + ";\n",
+        seconds=seconds + 60,
+    )
+    assert re.search(r"number of failed transactions: 0 ", output), output
+    return [line for log in Path(folder).iterdir() for line in log.read_text(encoding="ascii").splitlines()]
