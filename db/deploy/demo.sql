@@ -2,6 +2,7 @@
 -- requires: signing_in
 -- requires: availability
 -- requires: building
+-- requires: garage_figures
 
 begin;
 
@@ -102,6 +103,15 @@ begin
             ),
             address => 'Alexanderplatz 1, 10178 Berlin', latitude => 52.5219, longitude => 13.4132,
             amenities => '{covered,cctv,ev-charging,lift,step-free}');
+        -- Since the clocks began, so that no stay that somebody tries is without a price.
+        with tariff as (
+            insert into parking.tariffs (tenant_id, lot_id, name, currency, valid_from)
+            values (v_tenant, v_lot, 'Standard', 'EUR', '2000-01-01 00:00+00')
+            returning tenant_id, id
+        )
+        insert into parking.tariff_tiers (tenant_id, tariff_id, from_minutes, increment_minutes, price_cents)
+        select t.tenant_id, t.id, 0, 60, 1000 from tariff t;
+        perform parking.set_garage(parking.find_person('operator@parking.com'), v_lot);
 
         perform parking_private.found_tenant('riverside', 'Riverside Parking');
         perform parking_private.seed_people('riverside.com');
@@ -123,6 +133,8 @@ $$;
 
 comment on function parking.seed_demo() is
 $$Two tenants to try everything on: default, with a lot of five spots and one of 1500, and riverside.
+
+The first lot is a garage of 140 spaces as well, at 10.00 for each started hour.
 
 In default everybody may register; there are driver1@parking.com, driver2@…, operator@… and admin@parking.com, and platform@parking.com, who founds tenants; in
 riverside the first four, @riverside.com. The password of them all is password123, so never call it in production: everybody

@@ -9,7 +9,7 @@ declare
 begin
     if not exists (select from parking.tenants where slug = 'default') then
         -- A restarted sequence goes back to where it was with the transaction, so that the demo's spots will be 1 to 5.
-        for v_table in select unnest(array['tenants', 'lots', 'floors', 'rows', 'spots', 'people']) loop
+        for v_table in select unnest(array['tenants', 'lots', 'floors', 'rows', 'spots', 'people', 'tariffs']) loop
             execute format('alter sequence %s restart', pg_get_serial_sequence('parking.' || v_table, 'id'));
         end loop;
         assert (select array_agg(tenant || ' ' || spots) = '{default 5,default 1500,riverside 20}' from parking.seed_demo()),

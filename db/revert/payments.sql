@@ -1,0 +1,10 @@
+-- Revert parking:payments from pg
+
+begin;
+
+drop type parking.ledger_entry;
+drop table parking.payments;
+drop table parking.ticket_lines;
+drop table parking_private.payment_methods;
+
+commit;
