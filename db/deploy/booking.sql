@@ -276,16 +276,15 @@ begin
     perform parking_private.require_open(v_person.tenant_id, v_place.lot_id, starts, ends);
     perform parking_private.require_room(v_person.tenant_id, v_place.lot_id, v_place.id, v_place.name, starts, ends, v_now,
         v_place.time_zone);
+    if v_place.priced then
+        select q.cents, q.currency into v_cents, v_currency
+        from parking_private.quote_booking(v_person, v_place.lot_id, v_place.type, starts, ends) q;
+    end if;
     if v_place.walk_ins then
         perform parking_private.require_capacity(v_person.tenant_id, v_place.lot_id, starts, ends, v_now);
     end if;
     -- Not before it is clear that the booking will stand: a refusal would take the release back, but not its LOG entry.
     perform parking_private.release_overdue(v_person.tenant_id, v_place.id, v_now);
-
-    if v_place.priced then
-        select q.cents, q.currency into v_cents, v_currency
-        from parking_private.quote_booking(v_person, v_place.lot_id, v_place.type, starts, ends) q;
-    end if;
 
     insert into parking.reservations as r (tenant_id, lot_id, spot_id, person_id, starts, ends, booked_at, quoted_cents, currency, request_id,
         requested)

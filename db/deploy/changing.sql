@@ -131,6 +131,10 @@ begin
             v_former.spot, parking_private.local_time(v_former.starts, v_former.time_zone)));
     end if;
     perform parking_private.judge_period(v_starts, v_ends, v_now, v_limits.longest, v_limits.horizon, v_former.time_zone);
+    if v_limits.priced then
+        select q.cents, q.currency into v_cents, v_currency
+        from parking_private.quote_booking(v_person, v_former.lot_id, v_limits.type, v_starts, v_ends) q;
+    end if;
     -- Less of what one has is granted, whatever has been said of the hours and of the spot since.
     if v_starts < v_former.starts or v_ends > v_former.ends then
         perform parking_private.require_open(v_person.tenant_id, v_former.lot_id, v_starts, v_ends);
@@ -142,10 +146,6 @@ begin
     end if;
     perform parking_private.release_overdue(v_person.tenant_id, v_former.spot_id, v_now);
 
-    if v_limits.priced then
-        select q.cents, q.currency into v_cents, v_currency
-        from parking_private.quote_booking(v_person, v_former.lot_id, v_limits.type, v_starts, v_ends) q;
-    end if;
     v_booking := v_former;
     update parking.reservations r
     set starts = v_starts, ends = v_ends, quoted_cents = v_cents, currency = v_currency

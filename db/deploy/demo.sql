@@ -103,6 +103,13 @@ begin
             ),
             address => 'Alexanderplatz 1, 10178 Berlin', latitude => 52.5219, longitude => 13.4132,
             amenities => '{covered,cctv,ev-charging,lift,step-free}');
+
+        perform parking_private.found_tenant('riverside', 'Riverside Parking');
+        perform parking_private.seed_people('riverside.com');
+        perform parking.build_lot(parking.find_person('operator@riverside.com', 'riverside'), 'Station', 'Europe/London', rows => 2, spots => 10,
+            address => 'Station Road, London', opening_hours => 'Mo-Sa 06:00-23:00');
+
+        perform parking_private.enter_tenant(v_tenant);
         -- Since the clocks began, so that no stay that somebody tries is without a price.
         with tariff as (
             insert into parking.tariffs (tenant_id, lot_id, name, currency, valid_from)
@@ -112,11 +119,14 @@ begin
         insert into parking.tariff_tiers (tenant_id, tariff_id, from_minutes, increment_minutes, price_cents)
         select t.tenant_id, t.id, 0, 60, 1000 from tariff t;
         perform parking.set_garage(parking.find_person('operator@parking.com'), v_lot);
-
-        perform parking_private.found_tenant('riverside', 'Riverside Parking');
-        perform parking_private.seed_people('riverside.com');
-        perform parking.build_lot(parking.find_person('operator@riverside.com', 'riverside'), 'Station', 'Europe/London', rows => 2, spots => 10,
-            address => 'Station Road, London', opening_hours => 'Mo-Sa 06:00-23:00');
+        with person as (
+            insert into parking.people (tenant_id, email, display_name, password_hash)
+            select v_tenant, 'attendant@parking.com', 'Atti Attendant', p.password_hash
+            from parking.people p
+            where p.tenant_id = v_tenant and p.email = 'admin@parking.com'
+            returning id
+        )
+        insert into parking.memberships (tenant_id, person_id, role) select v_tenant, p.id, 'attendant' from person p;
     end if;
 
     for v_tenant in select t.id from parking_private.all_tenants() t(id) loop
@@ -136,8 +146,8 @@ $$Two tenants to try everything on: default, with a lot of five spots and one of
 
 The first lot is a garage of 140 spaces as well, at 10.00 for each started hour.
 
-In default everybody may register; there are driver1@parking.com, driver2@…, operator@… and admin@parking.com, and platform@parking.com, who founds tenants; in
-riverside the first four, @riverside.com. The password of them all is password123, so never call it in production: everybody
+In default everybody may register; there are driver1@parking.com, driver2@…, operator@… and admin@parking.com, platform@parking.com, who founds tenants, and
+attendant@parking.com, who sits at the desk of the garage; in riverside the first four, @riverside.com. The password of them all is password123, so never call it in production: everybody
 knows it. Where the tenant "default" exists already it changes nothing.
 
 Example:

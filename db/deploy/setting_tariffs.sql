@@ -395,13 +395,13 @@ $$The tariffs of a lot that are valid or will be, the one that goes before the o
 Problems: unknown-lot.
 
 Example:
-    select (parking.set_tariff(parking.find_person('operator@parking.com'), 1, 'Day', price_cents => 250, cap_day_cents => 2000)).name;
+    select (parking.set_tariff(parking.find_person('operator@parking.com'), 2, 'Day', price_cents => 250, cap_day_cents => 2000)).name;
      name
     ------
      Day
     (1 row)
 
-    select name, currency, cap_day_cents, valid_until from parking.list_tariffs(1);
+    select name, currency, cap_day_cents, valid_until from parking.list_tariffs(2);
      name | currency | cap_day_cents | valid_until
     ------+----------+---------------+-------------
      Day  | EUR      |          2000 |

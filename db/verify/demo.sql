@@ -14,7 +14,7 @@ begin
         end loop;
         assert (select array_agg(tenant || ' ' || spots) = '{default 5,default 1500,riverside 20}' from parking.seed_demo()),
             'the demo has two tenants and three lots';
-        assert (select array_agg(id order by id) = '{1,2,3,4,5}' and array_agg(roles[1] order by id) = '{driver,driver,operator,admin,platform}'
+        assert (select array_agg(id order by id) = '{1,2,3,4,5,10}' and array_agg(roles[1] order by id) = '{driver,driver,operator,admin,platform,attendant}'
                 from parking.members where tenant = 'default'), 'one of each role';
         assert (select outcome = 'signed-in' from parking.sign_in('driver1@parking.com', 'password123'));
     end if;
