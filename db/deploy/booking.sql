@@ -254,8 +254,7 @@ begin
         end if;
     end if;
 
-    select s.lot_id, s.id, s.name, s.type, l.time_zone, l.walk_ins,
-           exists (select from parking.tariffs f where f.tenant_id = s.tenant_id and f.lot_id = s.lot_id) as priced,
+    select s.lot_id, s.id, s.name, s.type, l.time_zone, l.walk_ins, l.priced,
            -- In seconds, because a day of an interval is as long as the session's time zone makes it.
            make_interval(secs => extract(epoch from coalesce(l.longest_booking, t.longest_booking))) as longest,
            make_interval(secs => extract(epoch from coalesce(l.booking_horizon, t.booking_horizon))) as horizon

@@ -100,8 +100,7 @@ begin
     end if;
     v_former := parking_private.require_booking(v_person, reservation);
 
-    select s.type, l.walk_ins,
-           exists (select from parking.tariffs f where f.tenant_id = s.tenant_id and f.lot_id = s.lot_id) as priced,
+    select s.type, l.walk_ins, l.priced,
            make_interval(secs => extract(epoch from coalesce(l.longest_booking, t.longest_booking))) as longest,
            make_interval(secs => extract(epoch from coalesce(l.booking_horizon, t.booking_horizon))) as horizon
     into strict v_limits

@@ -255,9 +255,9 @@ Example:
     select d.line, d.quantity, d.unit_cents, d.amount_cents
     from parking.enter_garage(parking.find_person('operator@parking.com'), 1, 'B-AB 123') e,
          parking.amount_due(parking.find_person('operator@parking.com'), e.ticket_number) d;
-                    line                | quantity | unit_cents | amount_cents
-    ------------------------------------+----------+------------+--------------
-     Standard: 1 started hour at 10.00  |        1 |       1000 |         1000
+                   line                | quantity | unit_cents | amount_cents
+    -----------------------------------+----------+------------+--------------
+     Standard: 1 started hour at 10.00 |        1 |       1000 |         1000
     (1 row)$$;
 
 grant execute on function parking.amount_due(bigint, text) to parking_service, parking_dba;

@@ -50,12 +50,13 @@ async def shift_clock(superuser: asyncpg.Connection, shift: timedelta) -> None:
     await superuser.execute("update parking_private.clock_shift set shift = $1", shift)
 
 
-async def waits_for_a_lock(superuser: asyncpg.Connection) -> None:
-    """Until some session of this database waits for a lock."""
-    for _ in range(400):
-        if await superuser.fetchval(
+async def waits_for_a_lock(superuser: asyncpg.Connection, sessions: int = 1) -> None:
+    """Until so many sessions of this database wait for a lock."""
+    for _ in range(3000):
+        waiting = await superuser.fetchval(
             "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
-        ):
+        )
+        if waiting >= sessions:
             return
         await asyncio.sleep(0.01)
     raise AssertionError("nobody waits for a lock")
