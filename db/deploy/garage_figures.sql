@@ -242,18 +242,18 @@ create function parking.garage_report(
     until_day date
 )
     returns table (
-        day                     date,
-        entered                 bigint,
-        left_count              bigint,
-        lost                    bigint,
-        void                    bigint,
-        revenue_cents           bigint,
-        refunded_cents          bigint,
-        currency                text,
-        average_stay_seconds    bigint,
-        most_inside             bigint,
-        spaces                  integer,
-        occupied_percent        integer
+        day                  date,
+        entered              bigint,
+        left_count           bigint,
+        lost                 bigint,
+        void                 bigint,
+        revenue_cents        bigint,
+        refunded_cents       bigint,
+        currency             text,
+        average_stay_seconds bigint,
+        most_inside          bigint,
+        spaces               integer,
+        occupied_percent     integer
     )
     language plpgsql
     volatile

@@ -35,8 +35,8 @@ HISTORY = """
             'Cash'
         from numbers
     ), lines as (
-        insert into parking.ticket_lines (tenant_id, ticket_id, position, kind, line, quantity, unit_cents, amount_cents,
-            tariff_id)
+        insert into parking.ticket_lines (tenant_id, ticket_id, position, kind, line, quantity, unit_cents,
+            amount_cents, tariff_id)
         select 1, n, 1, 'charge', 'Standard', cents / 1000, 1000, cents, 1
         from numbers
     )
@@ -90,7 +90,7 @@ async def measure(cluster: Cluster, report: Report) -> None:
     """Print the table."""
     with new_database(cluster) as few:
         deploy(few)
-        # Whoever is connected keeps a database from being copied, and the job of the stale checker connects each minute.
+        # Whoever is connected keeps a database from being copied, and the stale checker connects each minute.
         cluster.psql(f"select cron.unschedule(jobid) from cron.job where database = '{few.name}'")
         cluster.psql(f"select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '{few.name}'")
         with new_database(cluster, template=few.name) as many:

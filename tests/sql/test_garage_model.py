@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -62,17 +62,27 @@ class Wait:
 
 Step = Enter | Leave | Lose | Void | Amend | Book | Wait
 
-plates, tickets = st.sampled_from("ABC"), st.integers(0, 4)
+plates, tickets = st.sampled_from("ABC"), st.integers(0, 2)
+cents = st.sampled_from((-700, 0, 300, 1000, 5000))
+# Times that meet, so that one comes when another leaves.
+bookings = st.builds(
+    Book, st.sampled_from((1, 2)), st.sampled_from((0, 30, 60, 240, 300)), st.sampled_from((30, 60, 240))
+)
 steps = st.one_of(
     st.builds(Enter, plates),
-    st.builds(Enter, plates),
-    st.builds(Leave, tickets),
-    st.builds(Lose, plates),
-    st.builds(Void, tickets),
-    st.builds(Amend, tickets, st.sampled_from(("refund", "correct")), st.sampled_from((-700, 0, 300, 1000, 5000))),
-    st.builds(Book, st.sampled_from((1, 2)), st.integers(0, 400), st.integers(10, 300)),
+    st.builds(Leave, tickets) | st.builds(Void, tickets) | st.builds(Lose, plates),
+    st.builds(Amend, tickets, st.sampled_from(("refund", "correct")), cents),
+    bookings,
     st.builds(Wait, st.sampled_from((1, 30, 60, 61, 240, 241, 600))),
 )
+beginnings: list[list[Step]] = [
+    [Enter("A"), Enter("A"), Enter("B"), Enter("C"), Book(1, 30, 60)],
+    [Enter("A"), Wait(61), Leave(0), Leave(0), Amend(0, "refund", 300), Amend(0, "refund", 5000), Wait(600)],
+    [Book(1, 0, 60), Book(1, 60, 60), Book(1, 30, 60)],
+    [Enter("A"), Wait(241), Enter("B"), Lose("B"), Amend(1, "correct", 300), Void(0), Amend(2, "correct", 300)],
+]
+"""Each is good for something that chance alone seldom comes to."""
+days = st.builds(list.__add__, st.sampled_from(beginnings), st.lists(steps, max_size=6))
 
 
 @dataclass
@@ -92,6 +102,14 @@ class Model:
     tickets: list[Ticket] = field(default_factory=list)
     bookings: list[tuple[int, int, int]] = field(default_factory=list)
     money: list[tuple[int, int]] = field(default_factory=list)
+
+    def aim(self, step: Step) -> Step:
+        """The same step, but for a ticket of which it can be right; now and then it is left as it is."""
+        if not isinstance(step, Leave | Void | Amend) or step.which > 1:
+            return step
+        wanted = {"paid", "lost"} if isinstance(step, Amend) else {"open"}
+        numbers = [which for which, ticket in enumerate(self.tickets) if ticket.status in wanted]
+        return replace(step, which=numbers[step.which % len(numbers)]) if numbers else step
 
     def full(self, starts: int, ends: int) -> bool:
         """Whether some minute of a period has no space left."""
@@ -224,7 +242,8 @@ async def run_day(superuser: asyncpg.Connection, day: list[Step], seen: Counter[
     transaction = superuser.transaction()
     await transaction.start()
     try:
-        for step in day:
+        for aimless in day:
+            step = model.aim(aimless)
             before = model.now
             expected = model.apply(step)
             assert (step, await attempt(superuser, step, before)) == (step, expected)
@@ -250,7 +269,7 @@ def compare(database: Database, examples: int, seen: Counter[str], phases: tuple
         superuser = runner.run(database.connect("postgres"))
 
         @settings(max_examples=examples, phases=phases, report_multiple_bugs=False)
-        @given(day=st.lists(steps, min_size=1, max_size=12))
+        @given(day=days)
         def every_day(day: list[Step]) -> None:
             runner.run(run_day(superuser, day, seen))
 
@@ -263,11 +282,11 @@ def compare(database: Database, examples: int, seen: Counter[str], phases: tuple
 async def test_any_day_at_the_desk(connect: Connect, database: Database) -> None:
     await freeze(await connect("postgres"))
     seen: Counter[str] = Counter()
-    await asyncio.to_thread(compare, database, 120, seen)
+    await asyncio.to_thread(compare, database, 60, seen)
     hoped_for = {
-        "Enter ok", "Enter garage-full", "Enter vehicle-inside", "Leave ok", "Leave ticket-closed",
-        "Leave unknown-ticket", "Lose ok", "Void ok", "Amend ok", "Amend not-an-amount", "Amend ticket-not-paid", "Book ok", "Book garage-full",
-    }  # fmt: skip
+        *("Enter ok", "Enter garage-full", "Enter vehicle-inside", "Leave ok", "Leave ticket-closed"),
+        *("Lose ok", "Void ok", "Amend ok", "Amend not-an-amount", "Book ok", "Book garage-full", "Book spot-taken"),
+    }
     assert hoped_for <= seen.keys(), f"never tried: {hoped_for - seen.keys()}"
 
 
@@ -301,4 +320,4 @@ async def test_a_garage_that_is_wrong_is_found(
     await freeze(superuser)
     await edit_function(superuser, function, old, new)
     with pytest.raises(AssertionError):
-        await asyncio.to_thread(compare, database, 400, Counter[str](), (Phase.generate,))
+        await asyncio.to_thread(compare, database, 200, Counter[str](), (Phase.generate,))
