@@ -24,7 +24,8 @@ as $$
 declare
     v_garage parking.garages;
 begin
-    select g.* into v_garage
+    -- A lot with walk-ins has one; where it had none, nobody must get in.
+    select g.* into strict v_garage
     from parking.garages g
     where g.tenant_id = hold_garage.tenant and g.lot_id = hold_garage.lot
     for no key update;
@@ -33,7 +34,7 @@ end
 $$;
 
 comment on function parking_private.hold_garage(bigint, bigint) is
-    'The garage of a lot; nobody else takes room in it until this transaction ends. Null: it has none.';
+    'The garage of a lot with walk-ins; nobody else takes room in it until this transaction ends.';
 
 
 create function parking_private.most_inside(

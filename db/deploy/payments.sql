@@ -87,7 +87,31 @@ create unique index a_stay_is_paid_once on parking.payments (tenant_id, ticket_i
 create index payments_by_time on parking.payments (tenant_id, lot_id, at);
 
 select parking_private.isolate('parking.payments');
+grant select on parking.payments to parking_viewer;
 revoke update, delete, truncate on parking.payments from parking_owner;
+
+
+create view parking.ledger with (security_barrier) as
+select
+    p.tenant_id,
+    p.lot_id,
+    t.ticket_number,
+    p.position,
+    p.kind,
+    p.method,
+    p.amount_cents,
+    p.currency,
+    p.at,
+    a.email as actor,
+    p.reason,
+    p.reference
+from parking.payments p
+join parking.tickets t on t.tenant_id = p.tenant_id and t.id = p.ticket_id
+join parking.people a on a.tenant_id = p.tenant_id and a.id = p.actor_id;
+
+comment on view parking.ledger is 'The money that was taken for tickets and given back, with the e-mail of whoever did it.';
+
+grant select on parking.ledger to parking_dba, parking_reporting;
 
 
 create type parking.ledger_entry as (
@@ -101,5 +125,9 @@ create type parking.ledger_entry as (
 );
 
 comment on type parking.ledger_entry is 'An entry of parking.payments as the functions return it.';
+
+-- Only a superuser may give an object away.
+reset role;
+alter view parking.ledger owner to parking_viewer;
 
 commit;

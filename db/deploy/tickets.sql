@@ -70,6 +70,32 @@ create index tickets_by_exit on parking.tickets (tenant_id, lot_id, left_at) whe
 create index tickets_by_entry on parking.tickets (tenant_id, lot_id, entered_at, id);
 
 select parking_private.isolate('parking.tickets');
+grant select on parking.tickets to parking_viewer;
+
+
+create view parking.garage_tickets with (security_barrier) as
+select
+    t.tenant_id,
+    t.lot_id,
+    t.ticket_number,
+    t.plate,
+    t.vehicle,
+    t.entered_at,
+    e.email as entered_by,
+    t.status,
+    t.left_at,
+    l.email as left_by,
+    t.amount_cents,
+    t.currency,
+    t.method,
+    t.reason
+from parking.tickets t
+join parking.people e on e.tenant_id = t.tenant_id and e.id = t.entered_by
+left join parking.people l on l.tenant_id = t.tenant_id and l.id = t.left_by;
+
+comment on view parking.garage_tickets is 'Tickets with the e-mails of those who let the vehicle in and out.';
+
+grant select on parking.garage_tickets to parking_dba, parking_reporting;
 
 
 create type parking.ticket as (
@@ -88,5 +114,9 @@ create type parking.ticket as (
 );
 
 comment on type parking.ticket is 'A ticket as the functions return it; minutes are started ones, and null while it is open.';
+
+-- Only a superuser may give an object away.
+reset role;
+alter view parking.garage_tickets owner to parking_viewer;
 
 commit;

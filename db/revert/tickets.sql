@@ -3,6 +3,7 @@
 begin;
 
 drop type parking.ticket;
+drop view parking.garage_tickets;
 drop table parking.tickets;
 
 commit;

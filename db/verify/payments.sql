@@ -37,6 +37,8 @@ begin
     exception when check_violation then
         null;  -- as it should be
     end;
+    assert (select count(*) = 1 and min(actor) = 'a@verify.example' from parking.ledger where lot_id = -1);
+    assert has_table_privilege('parking_dba', 'parking.ledger', 'select'), 'a DBA reads the view';
     foreach v_table in array '{parking.payments,parking.ticket_lines}'::text[] loop
         assert not has_table_privilege('parking_owner', v_table, 'update')
             and not has_table_privilege('parking_owner', v_table, 'delete')
