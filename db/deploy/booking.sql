@@ -2,10 +2,13 @@
 -- requires: expiry
 -- requires: overrides
 -- requires: visiting
+-- requires: pricing
+-- requires: capacity
 --
 -- Lock order: person, request, spot, reservation. book() shares the lock of the person, whose account might just be closed, and
 -- locks the spot's row, so that requests for one spot queue up: without it, partly overlapping inserts deadlock on the
 -- exclusion constraint. Before that it queues up with those who call their request the same. complete() and the stale checker lock reservations only, and write nothing that refers to a spot.
+-- In a lot with walk-ins, and in no other, the lot comes last: see capacity.
 --
 -- After a lock each statement sees what was committed before, so everything here is VOLATILE and READ COMMITTED; under a
 -- stricter isolation level the exclusion constraint still refuses what these checks could not see.
@@ -230,10 +233,12 @@ create function parking.book(
     set search_path = pg_catalog, parking, parking_private, pg_temp
 as $$
 declare
-    v_person  parking.people := parking_private.require_actor(actor, 'write:reservation');
-    v_place   record;
-    v_now     timestamptz;
-    v_booking parking.booking_result;
+    v_person   parking.people := parking_private.require_actor(actor, 'write:reservation');
+    v_place    record;
+    v_now      timestamptz;
+    v_cents    bigint;
+    v_currency text;
+    v_booking  parking.booking_result;
 begin
     -- Whose account is being closed waits here and then is refused. The foreign key would wait too, and not look again.
     perform from parking.people p
@@ -249,7 +254,7 @@ begin
         end if;
     end if;
 
-    select s.lot_id, s.id, s.name, l.time_zone,
+    select s.lot_id, s.id, s.name, s.type, l.time_zone, l.walk_ins, l.priced,
            -- In seconds, because a day of an interval is as long as the session's time zone makes it.
            make_interval(secs => extract(epoch from coalesce(l.longest_booking, t.longest_booking))) as longest,
            make_interval(secs => extract(epoch from coalesce(l.booking_horizon, t.booking_horizon))) as horizon
@@ -270,12 +275,20 @@ begin
     perform parking_private.require_open(v_person.tenant_id, v_place.lot_id, starts, ends);
     perform parking_private.require_room(v_person.tenant_id, v_place.lot_id, v_place.id, v_place.name, starts, ends, v_now,
         v_place.time_zone);
+    if v_place.priced then
+        select q.cents, q.currency into v_cents, v_currency
+        from parking_private.quote_booking(v_person, v_place.lot_id, v_place.type, starts, ends) q;
+    end if;
+    if v_place.walk_ins then
+        perform parking_private.require_capacity(v_person.tenant_id, v_place.lot_id, starts, ends, v_now);
+    end if;
     -- Not before it is clear that the booking will stand: a refusal would take the release back, but not its LOG entry.
     perform parking_private.release_overdue(v_person.tenant_id, v_place.id, v_now);
 
-    insert into parking.reservations as r (tenant_id, lot_id, spot_id, person_id, starts, ends, booked_at, request_id, requested)
-    values (v_person.tenant_id, v_place.lot_id, v_place.id, v_person.id, book.starts, book.ends, v_now, book.request_id,
-        case when book.request_id is not null then tstzrange(book.starts, book.ends) end)
+    insert into parking.reservations as r (tenant_id, lot_id, spot_id, person_id, starts, ends, booked_at, quoted_cents, currency, request_id,
+        requested)
+    values (v_person.tenant_id, v_place.lot_id, v_place.id, v_person.id, book.starts, book.ends, v_now, v_cents, v_currency,
+        book.request_id, case when book.request_id is not null then tstzrange(book.starts, book.ends) end)
     returning r.tenant_id, r.id, r.lot_id, r.spot_id, v_place.name, v_person.email, r.starts, r.ends, r.status, r.booked_at, r.ended_at,
         v_place.time_zone, false
     into v_booking;
@@ -289,7 +302,8 @@ $$;
 comment on function parking.book(bigint, bigint, timestamptz, timestamptz, text) is
 $$Book a spot for a person from one moment up to, not including, another; returns the booking, and whether it was there before.
 
-A period that has begun can be booked while its end lies ahead; the lot must be open during the whole of it. Requests
+A period that has begun can be booked while its end lies ahead; the lot must be open during the whole of it, and where vehicles
+without a booking may enter it must not be full at any moment of it. What it costs is kept with it. Requests
 for one spot wait for one another. Under the spot's lock, bookings of it that are overdue are released first. In a transaction of a stricter isolation level
 than READ COMMITTED an overlap may be refused by the constraint spot_taken itself (23P01).
 
@@ -298,7 +312,7 @@ person then books once: asked again, it returns that reservation as it is now, r
 may be asked for again.
 
 Problems: unknown-actor, not-permitted, unknown-spot, spot-taken, spot-in-maintenance, period-incomplete, period-backwards, period-over, period-too-early,
-period-too-far, period-too-long, lot-closed, not-a-request-id, request-id-reused.
+period-too-far, period-too-long, lot-closed, garage-full, not-a-request-id, request-id-reused.
 
 Example:
     select spot, driver, ends - starts as period, status

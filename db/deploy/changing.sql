@@ -81,13 +81,15 @@ create function parking.reschedule(
     set search_path = pg_catalog, parking, parking_private, pg_temp
 as $$
 declare
-    v_person  parking.people := parking_private.require_actor(actor, 'write:reservation');
-    v_former  parking.bookings;
-    v_limits  record;
-    v_now     timestamptz;
-    v_starts  timestamptz;
-    v_ends    timestamptz;
-    v_booking parking.bookings;
+    v_person   parking.people := parking_private.require_actor(actor, 'write:reservation');
+    v_former   parking.bookings;
+    v_limits   record;
+    v_now      timestamptz;
+    v_starts   timestamptz;
+    v_ends     timestamptz;
+    v_cents    bigint;
+    v_currency text;
+    v_booking  parking.bookings;
 begin
     -- Whose account is being closed waits here, and then has no reservation left to change.
     perform from parking.people p
@@ -98,7 +100,8 @@ begin
     end if;
     v_former := parking_private.require_booking(v_person, reservation);
 
-    select make_interval(secs => extract(epoch from coalesce(l.longest_booking, t.longest_booking))) as longest,
+    select s.type, l.walk_ins, l.priced,
+           make_interval(secs => extract(epoch from coalesce(l.longest_booking, t.longest_booking))) as longest,
            make_interval(secs => extract(epoch from coalesce(l.booking_horizon, t.booking_horizon))) as horizon
     into strict v_limits
     from parking.spots s
@@ -127,17 +130,24 @@ begin
             v_former.spot, parking_private.local_time(v_former.starts, v_former.time_zone)));
     end if;
     perform parking_private.judge_period(v_starts, v_ends, v_now, v_limits.longest, v_limits.horizon, v_former.time_zone);
+    if v_limits.priced then
+        select q.cents, q.currency into v_cents, v_currency
+        from parking_private.quote_booking(v_person, v_former.lot_id, v_limits.type, v_starts, v_ends) q;
+    end if;
     -- Less of what one has is granted, whatever has been said of the hours and of the spot since.
     if v_starts < v_former.starts or v_ends > v_former.ends then
         perform parking_private.require_open(v_person.tenant_id, v_former.lot_id, v_starts, v_ends);
         perform parking_private.require_room(v_former.tenant_id, v_former.lot_id, v_former.spot_id, v_former.spot, v_starts, v_ends, v_now,
             v_former.time_zone, reservation);
+        if v_limits.walk_ins then
+            perform parking_private.require_capacity(v_former.tenant_id, v_former.lot_id, v_starts, v_ends, v_now, reservation);
+        end if;
     end if;
     perform parking_private.release_overdue(v_person.tenant_id, v_former.spot_id, v_now);
 
     v_booking := v_former;
     update parking.reservations r
-    set starts = v_starts, ends = v_ends
+    set starts = v_starts, ends = v_ends, quoted_cents = v_cents, currency = v_currency
     where r.tenant_id = v_person.tenant_id and r.id = reschedule.reservation and r.status = 'active'
     returning r.starts, r.ends
     into strict v_booking.starts, v_booking.ends;
@@ -152,11 +162,11 @@ comment on function parking.reschedule(bigint, bigint, timestamptz, timestamptz)
 $$Give one's own reservation another period on its spot: longer, shorter or at another time; what is not given stays.
 
 The new period is refused as parking.book() would refuse it, and then the former one stays. Less of the former period is granted
-even where the spot is in maintenance or the lot closed by now. A reservation that has begun keeps its
+even where the spot is in maintenance, or the lot closed or full by now. What the new period costs is kept with it. A reservation that has begun keeps its
 start. Where nothing changes, nothing happens.
 
 Problems: unknown-actor, not-permitted, unknown-reservation, not-your-reservation, reservation-not-active, reservation-begun,
-period-backwards, period-over, period-too-early, period-too-far, period-too-long, lot-closed, spot-in-maintenance, spot-taken.
+period-backwards, period-over, period-too-early, period-too-far, period-too-long, lot-closed, spot-in-maintenance, spot-taken, garage-full.
 
 Example:
     select r.spot, r.ends - r.starts as lasts

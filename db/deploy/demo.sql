@@ -2,6 +2,7 @@
 -- requires: signing_in
 -- requires: availability
 -- requires: building
+-- requires: garage_figures
 
 begin;
 
@@ -107,6 +108,26 @@ begin
         perform parking_private.seed_people('riverside.com');
         perform parking.build_lot(parking.find_person('operator@riverside.com', 'riverside'), 'Station', 'Europe/London', rows => 2, spots => 10,
             address => 'Station Road, London', opening_hours => 'Mo-Sa 06:00-23:00');
+
+        perform parking_private.enter_tenant(v_tenant);
+        -- Since the clocks began, so that no stay that somebody tries is without a price.
+        with tariff as (
+            insert into parking.tariffs (tenant_id, lot_id, name, currency, valid_from)
+            values (v_tenant, v_lot, 'Standard', 'EUR', '2000-01-01 00:00+00')
+            returning tenant_id, id
+        )
+        insert into parking.tariff_tiers (tenant_id, tariff_id, from_minutes, increment_minutes, price_cents)
+        select t.tenant_id, t.id, 0, 60, 1000 from tariff t;
+        update parking.lots l set priced = true where l.tenant_id = v_tenant and l.id = v_lot;
+        perform parking.set_garage(parking.find_person('operator@parking.com'), v_lot);
+        with person as (
+            insert into parking.people (tenant_id, email, display_name, password_hash)
+            select v_tenant, 'attendant@parking.com', 'Atti Attendant', p.password_hash
+            from parking.people p
+            where p.tenant_id = v_tenant and p.email = 'admin@parking.com'
+            returning id
+        )
+        insert into parking.memberships (tenant_id, person_id, role) select v_tenant, p.id, 'attendant' from person p;
     end if;
 
     for v_tenant in select t.id from parking_private.all_tenants() t(id) loop
@@ -124,8 +145,10 @@ $$;
 comment on function parking.seed_demo() is
 $$Two tenants to try everything on: default, with a lot of five spots and one of 1500, and riverside.
 
-In default everybody may register; there are driver1@parking.com, driver2@…, operator@… and admin@parking.com, and platform@parking.com, who founds tenants; in
-riverside the first four, @riverside.com. The password of them all is password123, so never call it in production: everybody
+The first lot is a garage of 140 spaces as well, at 10.00 for each started hour.
+
+In default everybody may register; there are driver1@parking.com, driver2@…, operator@… and admin@parking.com, platform@parking.com, who founds tenants, and
+attendant@parking.com, who sits at the desk of the garage; in riverside the first four, @riverside.com. The password of them all is password123, so never call it in production: everybody
 knows it. Where the tenant "default" exists already it changes nothing.
 
 Example:

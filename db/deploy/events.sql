@@ -14,9 +14,11 @@ create table parking.events (
     id             bigint      generated always as identity,
     epoch          integer     not null,
     xid            xid8        not null default pg_current_xact_id(),
-    type           text        not null check (type in ('booked', 'rescheduled', 'cancelled', 'completed', 'released', 'overridden')),
+    type           text        not null check (type in (
+        'booked', 'rescheduled', 'cancelled', 'completed', 'released', 'overridden', 'entered', 'left', 'voided'
+    )),
     lot_id         bigint      not null,
-    spot_id        bigint      not null,
+    spot_id        bigint,
     reservation_id bigint,
     actor_id       bigint,
     starts         timestamptz not null,
@@ -26,8 +28,9 @@ create table parking.events (
     former_ends    timestamptz,
 
     primary key (tenant_id, id, at),
-    constraint only_an_override_has_no_reservation check ((type = 'overridden') = (reservation_id is null)),
-    constraint only_an_override_may_have_no_end check (type = 'overridden' or ends is not null),
+    constraint only_a_garage_has_no_spot check ((type in ('entered', 'left', 'voided')) = (spot_id is null)),
+    constraint only_what_nobody_booked_has_no_reservation check ((type in ('overridden', 'entered', 'left', 'voided')) = (reservation_id is null)),
+    constraint only_what_may_last_has_no_end check (type in ('overridden', 'entered') or ends is not null),
     constraint only_what_was_rescheduled_has_a_former_period check (
         (type = 'rescheduled') = (former_starts is not null) and (former_starts is null) = (former_ends is null)
     )
@@ -41,8 +44,9 @@ comment on column parking.events.epoch is
 comment on column parking.events.xid is
     'The writing transaction. Ids become visible out of order; a reader goes by this and its previous snapshot.';
 comment on column parking.events.type is
-    'booked; rescheduled to another period; cancelled before it began; completed: ended by the driver, or with the driver''s account; released by the stale checker; overridden: somebody said what state the spot is in, or took it back.';
-comment on column parking.events.ends is 'Until when the event concerns the spot; null, of an override only: until further notice.';
+    'booked; rescheduled to another period; cancelled before it began; completed: ended by the driver, or with the driver''s account; released by the stale checker; overridden: somebody said what state the spot is in, or took it back; entered, left: a vehicle with a ticket did; voided: its ticket was.';
+comment on column parking.events.spot_id is 'Null: the event is about the lot as a whole, into which or out of which a vehicle went; the ticket says which.';
+comment on column parking.events.ends is 'Until when the event concerns the spot or the lot; null, of an override and of a vehicle that entered: until further notice.';
 comment on column parking.events.former_starts is 'With former_ends, the period that a reservation had before it was rescheduled to starts and ends; else null.';
 comment on column parking.events.actor_id is 'Who did it; null: the stale checker, or a DBA.';
 comment on column parking.events.at is 'When, by parking.clock().';

@@ -15,23 +15,25 @@ create function parking.show_reservation(
     reservation bigint
 )
     returns table (
-        id        bigint,
-        period    text,
-        status    text,
-        starts    timestamptz,
-        ends      timestamptz,
-        spot_id   bigint,
-        spot      text,
-        type      text,
-        "row"     text,
-        floor     text,
-        lot_id    bigint,
-        lot       text,
-        address   text,
-        time_zone text,
-        booked_at timestamptz,
-        ended_at  timestamptz,
-        revision  bigint
+        id           bigint,
+        period       text,
+        status       text,
+        starts       timestamptz,
+        ends         timestamptz,
+        spot_id      bigint,
+        spot         text,
+        type         text,
+        "row"        text,
+        floor        text,
+        lot_id       bigint,
+        lot          text,
+        address      text,
+        time_zone    text,
+        booked_at    timestamptz,
+        ended_at     timestamptz,
+        revision     bigint,
+        quoted_cents bigint,
+        currency     text
     )
     language plpgsql
     volatile
@@ -54,7 +56,8 @@ begin
                r.booked_at, r.ended_at,
                (select count(*) from parking.events e
                 where e.tenant_id = r.tenant_id and e.reservation_id = r.id and e.type = 'rescheduled')
-               + case when r.status = 'active' then 0 else 1 end
+               + case when r.status = 'active' then 0 else 1 end,
+               r.quoted_cents, r.currency
         from parking.reservations r
         join parking.spots s on s.tenant_id = r.tenant_id and s.id = r.spot_id
         join parking.rows w on w.tenant_id = s.tenant_id and w.id = s.row_id
@@ -68,7 +71,8 @@ comment on function parking.show_reservation(bigint, bigint) is
 $$One's own reservation with all that one needs to find the spot, and how often it has changed since it was booked.
 
 period: coming has not begun, current runs, past is over, cancelled or completed. revision grows with each change of the period and
-with its end, so that of two calendar files the newer one can be told.
+with its end, so that of two calendar files the newer one can be told. quoted_cents is what the period costs, null where no tariff
+knew a price.
 
 Problems: unknown-actor, not-permitted, unknown-reservation, not-your-reservation.
 

@@ -197,7 +197,8 @@ begin
         list_reservations.period, starts_from, starts_before, after_starts, after_id, sort, at_most, v_now);
     return query
         select r.id, parking_private.period_of(r.status, r.starts, r.ends, v_now), r.status, r.starts, r.ends,
-               s.id, s.name, s.type, w.name, f.name, l.id, l.name, l.address, l.time_zone, p.email, r.booked_at, r.ended_at
+               s.id, s.name, s.type, w.name, f.name, l.id, l.name, l.address, l.time_zone, p.email, r.booked_at, r.ended_at,
+               r.quoted_cents, r.currency
         from unnest(v_page) with ordinality u(id, place)
         join parking.reservations r on r.tenant_id = v_person.tenant_id and r.id = u.id
         join parking.spots s on s.tenant_id = r.tenant_id and s.id = r.spot_id

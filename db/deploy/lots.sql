@@ -22,6 +22,8 @@ create table parking.lots (
     longest_booking interval,
     booking_horizon interval,
     public          boolean          not null default true,
+    walk_ins        boolean          not null default false,
+    priced          boolean          not null default false,
     amenities       text[]           not null default '{}',
     created_at      timestamptz      not null default parking.clock(),
     retired_at      timestamptz,
@@ -39,6 +41,9 @@ comment on column parking.lots.time_zone is 'IANA name, such as Europe/Berlin.';
 comment on column parking.lots.latitude is 'Degrees north, WGS 84.';
 comment on column parking.lots.longitude is 'Degrees east, WGS 84.';
 comment on column parking.lots.public is 'Whether everybody may see what is free; else only people of the tenant may.';
+comment on column parking.lots.walk_ins is
+    'Whether vehicles without a booking may enter: then it has a garage, and who books or enters locks that. It is here because every booking reads it.';
+comment on column parking.lots.priced is 'Whether a tariff has been set, so that a booking has to ask for its price. It is here for the same reason.';
 comment on column parking.lots.longest_booking is 'How long one booking may be; null: as the tenant has it.';
 comment on column parking.lots.booking_horizon is 'How far ahead a booking may end; null: as the tenant has it.';
 comment on column parking.lots.retired_at is 'Since when nobody sees or books it any more.';

@@ -238,7 +238,8 @@ as $$
 begin
     perform parking_private.tally();
     return query
-        select 'reservations_total', t.type, t.total::numeric from parking_private.tallies t where t.type <> 'overridden'
+        select 'reservations_total', t.type, t.total::numeric from parking_private.tallies t
+        where t.type in ('booked', 'rescheduled', 'cancelled', 'completed', 'released')
         union all
         select m.figure, m.label, m.value from parking_private.measure_use() m
         order by 1, 2;

@@ -49,6 +49,7 @@ values ('read:parking',      'See lots, spots and what is free.'),
        ('write:reservation', 'Book, and end one''s own reservations.'),
        ('read:own_data',     'See one''s own reservations and account.'),
        ('write:parking',     'Change lots and spots and the state of a spot.'),
+       ('write:garage',      'Let vehicles into a garage and out of it, and take their money.'),
        ('read:analytics',    'See how lots are used, and who booked what.'),
        ('write:tenants',     'Found tenants, and look after the people of each of them.'),
        ('*',                 'Everything within one''s own tenant.');
@@ -62,11 +63,12 @@ create table parking_private.roles (
 comment on table parking_private.roles is 'What a person may be in a tenant; the same for all tenants.';
 
 insert into parking_private.roles (role, meaning)
-values ('guest',    'Looks around. Whoever is not signed in is one.'),
-       ('driver',   'Books.'),
-       ('operator', 'Runs lots.'),
-       ('admin',    'Runs the tenant: people, roles, lots.'),
-       ('platform', 'Runs the installation: founds tenants.');
+values ('guest',     'Looks around. Whoever is not signed in is one.'),
+       ('driver',    'Books.'),
+       ('attendant', 'Sits at the desk of a garage.'),
+       ('operator',  'Runs lots.'),
+       ('admin',     'Runs the tenant: people, roles, lots.'),
+       ('platform',  'Runs the installation: founds tenants.');
 
 
 create table parking_private.role_permissions (
@@ -79,18 +81,22 @@ create table parking_private.role_permissions (
 comment on table parking_private.role_permissions is 'What each role may do.';
 
 insert into parking_private.role_permissions (role, permission)
-values ('guest',    'read:parking'),
-       ('driver',   'read:parking'),
-       ('driver',   'read:own_data'),
-       ('driver',   'write:reservation'),
-       ('operator', 'read:parking'),
-       ('operator', 'read:own_data'),
-       ('operator', 'write:reservation'),
-       ('operator', 'write:parking'),
-       ('operator', 'read:analytics'),
-       ('admin',    '*'),
-       ('platform', '*'),
-       ('platform', 'write:tenants');
+values ('guest',     'read:parking'),
+       ('driver',    'read:parking'),
+       ('driver',    'read:own_data'),
+       ('driver',    'write:reservation'),
+       ('attendant', 'read:parking'),
+       ('attendant', 'read:own_data'),
+       ('attendant', 'write:garage'),
+       ('operator',  'read:parking'),
+       ('operator',  'read:own_data'),
+       ('operator',  'write:reservation'),
+       ('operator',  'write:parking'),
+       ('operator',  'write:garage'),
+       ('operator',  'read:analytics'),
+       ('admin',     '*'),
+       ('platform',  '*'),
+       ('platform',  'write:tenants');
 
 
 create table parking.memberships (

@@ -537,6 +537,33 @@ comment on function parking_private.quote_total(parking.lots, timestamptz, times
     'The sum of quote_lines(), in cents; or its problems, no-tariff among them, which has_tariff() foretells.';
 
 
+create function parking_private.quote_booking(
+    person       parking.people,
+    lot          bigint,
+    spot_type    text,
+    starts       timestamptz,
+    ends         timestamptz,
+    out cents    bigint,
+    out currency text
+)
+    language plpgsql
+    volatile
+as $$
+declare
+    v_lot parking.lots;
+begin
+    select l.* into strict v_lot from parking.lots l where l.tenant_id = person.tenant_id and l.id = quote_booking.lot;
+    if parking_private.has_tariff(v_lot, starts, ends, null, spot_type) then
+        select sum(l.amount_cents), min(l.currency) into strict quote_booking.cents, quote_booking.currency
+        from parking_private.quote_lines(v_lot, starts, ends, null, spot_type, person.id) l;
+    end if;
+end
+$$;
+
+comment on function parking_private.quote_booking(parking.people, bigint, text, timestamptz, timestamptz) is
+    'What a booking of this person costs, as it is kept with the booking; null: no tariff knows a price.';
+
+
 create function parking.quote(
     lot       bigint,
     starts    timestamptz,

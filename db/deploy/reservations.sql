@@ -33,6 +33,9 @@ create table parking.reservations (
     booked_at timestamptz not null,
     ended_at  timestamptz,
 
+    quoted_cents bigint  check (quoted_cents >= 0),
+    currency     text,
+
     request_id text      check (length(request_id) between 1 and 200),
     requested  tstzrange,
 
@@ -46,6 +49,7 @@ create table parking.reservations (
     constraint period_is_at_most_a_week check (ends - starts <= interval '7 days'),
     constraint only_an_active_reservation_has_no_end check ((status = 'active') = (ended_at is null)),
     constraint what_was_cancelled_never_began check (status <> 'cancelled' or ended_at < starts),
+    constraint an_amount_has_its_currency check ((quoted_cents is null) = (currency is null)),
     constraint a_request_is_kept_whole check ((request_id is null) = (requested is null)),
 
     -- The law. Whatever a function checks before is a courtesy.
@@ -62,6 +66,8 @@ comment on column parking.reservations.during is
 comment on column parking.reservations.status is
     'active -> cancelled, before it begins (cancel); active -> completed, by the driver (complete) or after its end by the stale checker (release_stale).';
 comment on column parking.reservations.ended_at is 'When it was cancelled, completed or released; null while it is active.';
+comment on column parking.reservations.quoted_cents is
+    'What the period costs, as parking.quote() had it when it was booked or moved, in hundredths of the currency; null: no tariff knew a price.';
 comment on column parking.reservations.request_id is
     'What the client called the request that made it, so that it can ask again without booking twice; null: it gave no name.';
 comment on column parking.reservations.requested is 'The period that was asked for by that request, whatever became of it since.';
@@ -130,23 +136,25 @@ comment on type parking.booking_result is
 
 -- What list_reservations() returns.
 create type parking.reservation_details as (
-    id        bigint,
-    period    text,
-    status    text,
-    starts    timestamptz,
-    ends      timestamptz,
-    spot_id   bigint,
-    spot      text,
-    type      text,
-    "row"     text,
-    floor     text,
-    lot_id    bigint,
-    lot       text,
-    address   text,
-    time_zone text,
-    driver    text,
-    booked_at timestamptz,
-    ended_at  timestamptz
+    id           bigint,
+    period       text,
+    status       text,
+    starts       timestamptz,
+    ends         timestamptz,
+    spot_id      bigint,
+    spot         text,
+    type         text,
+    "row"        text,
+    floor        text,
+    lot_id       bigint,
+    lot          text,
+    address      text,
+    time_zone    text,
+    driver       text,
+    booked_at    timestamptz,
+    ended_at     timestamptz,
+    quoted_cents bigint,
+    currency     text
 );
 
 comment on type parking.reservation_details is

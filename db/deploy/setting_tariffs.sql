@@ -273,6 +273,7 @@ begin
     insert into parking.tariff_tiers (tenant_id, tariff_id, from_minutes, increment_minutes, price_cents)
     select v_lot.tenant_id, v_tariff.id, i.from_minutes, i.increment_minutes, i.price_cents from parking_private.read_tiers(v_tiers) i;
     perform parking_private.require_unambiguous(v_lot, v_tariff);
+    update parking.lots l set priced = true where l.tenant_id = v_lot.tenant_id and l.id = v_lot.id and not l.priced;
 
     perform parking_private.audit(actor, 'tariff.set', 'tariff', v_tariff.id, jsonb_build_object('lot', v_lot.id, 'name', v_tariff.name,
         'tiers', v_tiers, 'valid_from', v_tariff.valid_from, 'valid_until', v_tariff.valid_until));
@@ -353,7 +354,7 @@ Problems: unknown-actor, not-permitted, unknown-lot, unknown-tariff, not-a-tarif
 
 Example:
     select r.name, r.valid_until is not null as ends
-    from parking.set_tariff(parking.find_person('operator@parking.com'), 1, 'Day', price_cents => 250) t,
+    from parking.set_tariff(parking.find_person('operator@parking.com'), 2, 'Day', price_cents => 250) t,
          parking.retire_tariff(parking.find_person('operator@parking.com'), t.id, valid_until => '2100-01-01') r;
      name | ends
     ------+------
@@ -395,13 +396,13 @@ $$The tariffs of a lot that are valid or will be, the one that goes before the o
 Problems: unknown-lot.
 
 Example:
-    select (parking.set_tariff(parking.find_person('operator@parking.com'), 1, 'Day', price_cents => 250, cap_day_cents => 2000)).name;
+    select (parking.set_tariff(parking.find_person('operator@parking.com'), 2, 'Day', price_cents => 250, cap_day_cents => 2000)).name;
      name
     ------
      Day
     (1 row)
 
-    select name, currency, cap_day_cents, valid_until from parking.list_tariffs(1);
+    select name, currency, cap_day_cents, valid_until from parking.list_tariffs(2);
      name | currency | cap_day_cents | valid_until
     ------+----------+---------------+-------------
      Day  | EUR      |          2000 |

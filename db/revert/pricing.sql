@@ -3,6 +3,7 @@
 begin;
 
 drop function parking.quote(bigint, timestamptz, timestamptz, text, text, bigint, bigint, text);
+drop function parking_private.quote_booking(parking.people, bigint, text, timestamptz, timestamptz);
 drop function parking_private.quote_total(parking.lots, timestamptz, timestamptz, text, text, bigint, text);
 drop function parking_private.quote_lines(parking.lots, timestamptz, timestamptz, text, text, bigint, text);
 drop function parking_private.charges(parking.lots, timestamptz, timestamptz, text, text, bigint, text);

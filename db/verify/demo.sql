@@ -9,12 +9,12 @@ declare
 begin
     if not exists (select from parking.tenants where slug = 'default') then
         -- A restarted sequence goes back to where it was with the transaction, so that the demo's spots will be 1 to 5.
-        for v_table in select unnest(array['tenants', 'lots', 'floors', 'rows', 'spots', 'people']) loop
+        for v_table in select unnest(array['tenants', 'lots', 'floors', 'rows', 'spots', 'people', 'tariffs']) loop
             execute format('alter sequence %s restart', pg_get_serial_sequence('parking.' || v_table, 'id'));
         end loop;
         assert (select array_agg(tenant || ' ' || spots) = '{default 5,default 1500,riverside 20}' from parking.seed_demo()),
             'the demo has two tenants and three lots';
-        assert (select array_agg(id order by id) = '{1,2,3,4,5}' and array_agg(roles[1] order by id) = '{driver,driver,operator,admin,platform}'
+        assert (select array_agg(id order by id) = '{1,2,3,4,5,10}' and array_agg(roles[1] order by id) = '{driver,driver,operator,admin,platform,attendant}'
                 from parking.members where tenant = 'default'), 'one of each role';
         assert (select outcome = 'signed-in' from parking.sign_in('driver1@parking.com', 'password123'));
     end if;

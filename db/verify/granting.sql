@@ -25,7 +25,7 @@ begin
     end;
     assert (parking.assign_role(-2, 'platform')).roles = '{platform}', 'a DBA may';
     assert (select array_agg(action order by id) = '{role.assigned,role.revoked,role.assigned}' from parking.audit where tenant_id = -1);
-    assert (select count(*) = 5 from parking.list_roles());
+    assert (select count(*) = 6 from parking.list_roles());
     assert has_function_privilege('parking_service', 'parking.assign_role(bigint, text, bigint)', 'execute');
 end
 $$;

@@ -29,6 +29,7 @@ begin
     exception when sqlstate 'PK403' then
         null;  -- as it should be
     end;
+    assert (select priced from parking.lots where id = -1), 'bookings know that it has tariffs';
     v_two := parking.set_tariff(-2, -1, 'Day', price_cents => 300, valid_from => '2150-01-01 00:00+00');
     assert (select array_agg(t.id) = array[v_one.id, v_two.id] from parking.list_tariffs(-1) t), 'two versions, one after the other';
     assert (select t.valid_until = v_two.valid_from from parking.list_tariffs(-1) t where t.id = v_one.id);

@@ -25,7 +25,7 @@ KEYWORDS: Final[dict[str, Any]] = {"_": None, "gettext": None, "ngettext": (1, 2
 WORDS: Final = (
     *("regular", "handicap", "compact", "ev"),
     *("available", "booked", "yours", "past", "maintenance"),
-    *("driver", "operator", "admin", "guest", "platform"),
+    *("driver", "attendant", "operator", "admin", "guest", "platform"),
 )
 
 # A row of parking.problems(): slug, status, title, remedy.

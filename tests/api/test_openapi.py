@@ -76,7 +76,7 @@ FURTHER_EXAMPLES: dict[str, dict[str, Any]] = {
         "path": {"lot": 1},
         "json": {"start_time": "2030-05-06T08:00:00+02:00", "end_time": "2030-05-06T10:00:00+02:00"},
     },
-    "retire_tariff": {"path": {"tariff": 1}},
+    "retire_tariff": {"path": {"tariff": 2}},
     "grant_concession": {"json": {"kind": "season-pass", "lot_id": 1, "plate": "B AB 123"}},
     "list_concessions": {},
     "end_concession": {"path": {"concession": 1}},

@@ -3,7 +3,7 @@
 On a cluster of its own with fsync and synchronous_commit on, gone afterwards; everything is on this machine, the
 clients too. Compare the ratios, and each figure with its floor; the absolute ones belong to the machine. BENCH_SECONDS
 is the length of one measurement (8; all of it takes under ten minutes), BENCH_OUT the file that gets the report as
-well; `python -m tests.bench booking tenants reading sweep crowd page sockets` takes the names
+well; `python -m tests.bench booking tenants reading sweep crowd page sockets garage` takes the names
 of parts. Only a run of all of them writes its summary into the README.
 """
 
@@ -19,13 +19,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bench import booking, one_spot, page, reading, sockets, sweeping, tenants
+from tests.bench import booking, garage, one_spot, page, reading, sockets, sweeping, tenants
 from tests.bench.load import SECONDS, prepare
 from tests.bench.report import Report
 from tests.support import ROOT, Cluster, deploy, new_database
 from tests.support.cluster import run
 
-PARTS = ["booking", "tenants", "reading", "sweep", "crowd", "page", "sockets"]
+PARTS = ["booking", "tenants", "reading", "sweep", "crowd", "page", "sockets", "garage"]
 OPEN_FILES = 20_000
 MEMORY = "/dev/shm"  # noqa: S108 (gone with the bench)
 README = ROOT / "README.md"
@@ -71,6 +71,8 @@ async def measure(cluster: Cluster, parts: list[str], report: Report) -> None:
         with new_database(cluster) as database:
             deploy(database)
             await sockets.measure(database, report)
+    if "garage" in parts:
+        await garage.measure(cluster, report)
 
 
 @contextmanager

@@ -38,9 +38,12 @@ from tests.support.sql import edit_function
 
 NOT_GRANTED = "not-granted"
 THINGS = frozenset(
-    {"lot", "floor", "row", "spot", "reservation", "tariff", "concession", "person", "tenant", "session", "code"}
+    {"lot", "floor", "row", "spot", "reservation", "tariff", "concession", "garage", "ticket", "plate"}
+    | {"person", "tenant", "session", "code"}
 )
-OF_A_LOT = frozenset({"lot", "floor", "row", "spot", "reservation", "tariff", "concession"})
+OF_A_LOT = frozenset(
+    {"lot", "floor", "row", "spot", "reservation", "tariff", "concession", "garage", "ticket", "plate"}
+)
 SOON = "parking.clock() + interval '1 hour', parking.clock() + interval '2 hours'"
 
 
@@ -164,6 +167,47 @@ CALLS: Mapping[str, Call] = {
         building("unknown-concession"), "select * from parking.end_concession({actor}, {concession})"
     ),
     "list_concessions": Call(building("unknown-lot"), "select * from parking.list_concessions({actor}, {lot})"),
+    # The garage's desk, its money and its figures.
+    "set_garage": Call(building("unknown-lot"), "select * from parking.set_garage({actor}, {lot})"),
+    "find_garage": Call(reading("unknown-lot"), "select * from parking.find_garage({garage}, {actor})"),
+    "enter_garage": Call(building("unknown-lot"), "select * from parking.enter_garage({actor}, {garage}, 'B NEW 1')"),
+    "find_ticket": Call(building("unknown-ticket"), "select * from parking.find_ticket({actor}, '{ticket}')"),
+    "find_open_ticket": Call(
+        building("unknown-lot"), "select * from parking.find_open_ticket({actor}, {garage}, '{plate}')"
+    ),
+    "list_payment_methods": Call(running(), "select * from parking.list_payment_methods({actor})"),
+    "amount_due": Call(building("unknown-ticket"), "select * from parking.amount_due({actor}, '{ticket}')"),
+    "leave_garage": Call(building("unknown-ticket"), "select * from parking.leave_garage({actor}, '{ticket}', 'Cash')"),
+    "lose_ticket": Call(
+        building("unknown-lot"), "select * from parking.lose_ticket({actor}, {garage}, '{plate}', 'Cash', 'Lost')"
+    ),
+    "void_ticket": Call(building("unknown-ticket"), "select * from parking.void_ticket({actor}, '{ticket}', 'Error')"),
+    "refund_ticket": Call(
+        building("unknown-ticket"),
+        """select r.* from parking.leave_garage({actor}, '{ticket}', 'Cash') t,
+                  parking.refund_ticket({actor}, t.ticket_number, 1, 'Kindness') r""",
+    ),
+    "correct_ticket": Call(
+        building("unknown-ticket"),
+        """select c.* from parking.leave_garage({actor}, '{ticket}', 'Cash') t,
+                  parking.correct_ticket({actor}, t.ticket_number, 1, 'Error') c""",
+    ),
+    "ledger_balance": Call(analysing("unknown-lot"), "select * from parking.ledger_balance({actor}, {garage})"),
+    "garage_stats": Call(analysing("unknown-lot"), "select * from parking.garage_stats({actor}, {garage})"),
+    "list_activities": Call(analysing("unknown-lot"), "select * from parking.list_activities({actor}, {garage})"),
+    "overstays": Call(analysing("unknown-lot"), "select * from parking.overstays({actor}, {garage})"),
+    "garage_report": Call(
+        analysing("unknown-lot"), "select * from parking.garage_report({actor}, {garage}, 'today', 'today')"
+    ),
+    "stays_by_length": Call(
+        analysing("unknown-lot"), "select * from parking.stays_by_length({actor}, {garage}, 'today', 'today')"
+    ),
+    "revenue_by_tariff": Call(
+        analysing("unknown-lot"), "select * from parking.revenue_by_tariff({actor}, {garage}, 'today', 'today')"
+    ),
+    "list_tickets": Call(
+        analysing("unknown-lot"), "select * from parking.list_tickets({actor}, {garage}, 'today', 'today')"
+    ),
     # One's account. Without an actor it is the password or the token that says who one is.
     "register": Call(
         anybody("registered", unknown="registration-closed"),

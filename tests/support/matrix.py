@@ -158,6 +158,9 @@ class World:
     reservation: int
     tariff: int
     concession: int
+    garage: int
+    ticket: str
+    plate: str
     person: int
     email: str
     session: str
@@ -180,16 +183,22 @@ class World:
             reservation=nothing + 4,
             tariff=nothing + 6,
             concession=nothing + 7,
+            garage=nothing + 8,
+            ticket=f"PS-{nothing + 9}",
+            plate="NOBODY",
             person=nothing + 5,
         )
 
     def blur(self, text: str) -> str:
         """A refusal's text without the names of what it is about."""
         numbers = (self.reservation, self.tariff, self.concession, self.person)
-        things = (self.lot, self.floor, self.row, self.spot, *numbers)
+        things = (self.lot, self.garage, self.floor, self.row, self.spot, *numbers)
         # A status is none of them, whatever number a thing has got.
         text = re.sub(rf"(?<!^\[)(?<!'status', )\b(?:{'|'.join(map(str, things))})\b", "#", text)
-        return text.replace(f"'{self.tenant}'", "#").replace(self.session, "#")
+        names = (f"'{self.tenant}'", self.session, self.ticket, self.plate)
+        for name in names:
+            text = text.replace(name, "#")
+        return text
 
 
 PERSON_OF_A = "secret-driver-"
@@ -232,6 +241,17 @@ NEW_TARIFF = """
     insert into parking.tariff_tiers (tenant_id, tariff_id, from_minutes, increment_minutes, price_cents)
     select t.tenant_id, t.id, 0, 60, 1000 from tariff t
     returning tariff_id"""
+
+NEW_TICKET = """
+    with walk_ins as (
+        update parking.lots set walk_ins = true where id = $1
+    ), garage as (
+        insert into parking.garages (tenant_id, lot_id, spaces, assumed_stay_seconds) values (1, $1, 140, 14400)
+        returning tenant_id, lot_id
+    )
+    insert into parking.tickets (tenant_id, lot_id, id, plate, vehicle, entered_at, entered_by)
+    select g.tenant_id, g.lot_id, parking_private.next_ticket(1), $2, 'Car', parking.clock(), $3 from garage g
+    returning ticket_number"""
 
 
 @dataclass
@@ -324,6 +344,10 @@ class Stage:
                 returning id""",
                 lot,
             )
+            garage, *_ = await self.lot(f"{name} garage", hidden=hidden)
+            await self.superuser.execute(NEW_TARIFF, garage)
+            plate = number.upper()
+            ticket = await self.superuser.fetchval(NEW_TICKET, garage, plate, self.people["operator"])
             session = await self.session(person)
             await self.superuser.execute(
                 """
@@ -344,6 +368,9 @@ class Stage:
             reservation=reservation,
             tariff=tariff,
             concession=concession,
+            garage=garage,
+            ticket=ticket,
+            plate=plate,
             person=person,
             email=email,
             session=session,

@@ -1,0 +1,9 @@
+-- Revert parking:capacity from pg
+
+begin;
+
+drop function parking_private.require_capacity(bigint, bigint, timestamptz, timestamptz, timestamptz, bigint);
+drop function parking_private.most_inside(parking.garages, timestamptz, timestamptz, timestamptz, bigint);
+drop function parking_private.hold_garage(bigint, bigint);
+
+commit;
