@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from asyncpg import PostgresError, Record
 from litestar import get, post
@@ -32,13 +31,12 @@ from service.pages.bookings import BOOKINGS
 from service.pages.stays import COLUMNS, Stay, microseconds, moment
 from service.problems import Problem, to_problem
 from service.settings import Settings
-from service.zones import zone_of
+from service.zones import turns_of, zone_of
 
 Number = Annotated[int, PathParameter(name="number", ge=1, le=2**63 - 1)]
 # What <input type=datetime-local> sends (HTML, 4.10.5.1.11), by the lot's clock.
 LocalTime = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?\Z")]
-# What the fields show where nobody has asked for other times.
-AS_IT_IS: Mapping[str, str | None] = {"starts": None, "ends": None}
+Turn = Literal["first", "second"]
 CONFLICTS = frozenset({"spot-taken", "spot-in-maintenance", "lot-closed"})
 
 SHOW = f"""
@@ -47,29 +45,37 @@ SHOW = f"""
     cross join lateral parking.show_reservation(s.actor, $3) d
 """  # noqa: S608 (of constants)
 
-# A time that is left as it is shown stays as it is, its seconds included.
-RESCHEDULE = """
+# The times that are asked for, by the lot's clock; null, where one is to stay. What is left as it is shown stays,
+# its seconds included.
+WANTED = """
+    cross join lateral (
+        select case when $6::text is not null or $4 <> date_trunc('minute', d.starts at time zone d.time_zone)
+                   then nullif(parking.read_clock(d.time_zone, $4, $6), date_trunc('minute', d.starts)) end as starts,
+               case when $7::text is not null or $5 <> date_trunc('minute', d.ends at time zone d.time_zone)
+                   then nullif(parking.read_clock(d.time_zone, $5, $7), date_trunc('minute', d.ends)) end as ends
+    ) w
+"""
+
+RESCHEDULE = f"""
     select r.id
     from parking.session($1, $2) s
     cross join lateral parking.show_reservation(s.actor, $3) d
-    cross join lateral parking.reschedule(s.actor, d.id,
-        case when $4::timestamp <> date_trunc('minute', d.starts at time zone d.time_zone)
-            then $4::timestamp at time zone d.time_zone end,
-        case when $5::timestamp <> date_trunc('minute', d.ends at time zone d.time_zone)
-            then $5::timestamp at time zone d.time_zone end) r
-"""
+    {WANTED}
+    cross join lateral parking.reschedule(s.actor, d.id, w.starts, w.ends) r
+"""  # noqa: S608 (of constants)
 
 # For a booking that runs: where to go on when its spot is taken. For one that has not begun: where to stand instead.
-ALTERNATIVES = """
+ALTERNATIVES = f"""
     select a.kind, a.spot_id, a.spot, a.type, a.starts, a.ends, d.time_zone, d.period
     from parking.session($1, $2) s
     cross join lateral parking.show_reservation(s.actor, $3) d
+    {WANTED}
     cross join lateral parking.alternatives(d.spot_id,
-        case when d.period = 'current' then d.ends else coalesce($4::timestamp at time zone d.time_zone, d.starts) end,
-        coalesce($5::timestamp at time zone d.time_zone, d.ends), s.actor) with ordinality a
+        case when d.period = 'current' then d.ends else coalesce(w.starts, d.starts) end,
+        coalesce(w.ends, d.ends), s.actor) with ordinality a
     where d.period = 'coming' or a.kind = 'other-spot'
     order by a.ordinality
-"""
+"""  # noqa: S608 (of constants)
 
 END = "select c.id from parking.session($1, $2) s cross join lateral parking.complete(s.actor, $3) c"
 CANCEL = "select c.id from parking.session($1, $2) s cross join lateral parking.cancel(s.actor, $3) c"
@@ -96,14 +102,42 @@ class Ending(Form):
 
 
 class Rescheduling(Form, kw_only=True):
+    """Times by the lot's clock, and of one that it shows twice, which of the two."""
+
     starts: LocalTime | None = None
     ends: LocalTime
+    starts_turn: Turn | None = None
+    ends_turn: Turn | None = None
+
+    @property
+    def wanted(self) -> tuple[datetime | None, datetime | None, Turn | None, Turn | None]:
+        """As RESCHEDULE takes them, behind the number."""
+        starts, ends = (None if text is None else _local_time(text) for text in (self.starts, self.ends))
+        return starts, ends, self.starts_turn, self.ends_turn
 
 
 class Taking(Form, kw_only=True):
     """A spot and a period, in microseconds since 1970, that was offered instead."""
 
     offer: Annotated[str, Meta(pattern=r"^[0-9]{1,18}-[0-9]{1,16}-[0-9]{1,16}\Z")]
+
+
+class Field(Struct, frozen=True):
+    """A time that may be changed: what its input shows, and of one that the clocks show twice, how its two turns are
+    called and which is chosen."""
+
+    name: str
+    value: str
+    turns: tuple[str, str] | None
+    turn: Turn | None
+
+    @classmethod
+    def of(cls, name: str, now: datetime, asked: str | None = None, turn: Turn | None = None) -> Field:
+        """As it was asked for, else as it is now, by the lot's clock."""
+        if asked is None:
+            asked = now.strftime("%Y-%m-%dT%H:%M")
+            turn = "second" if now.fold else "first"
+        return cls(name, asked, turns_of(_local_time(asked), now.tzinfo or UTC), turn)
 
 
 class Offer(Struct, frozen=True):
@@ -155,7 +189,7 @@ async def ask_to_change(
     request: AnyRequest, database: NamedDependency[Database], caller: Caller, number: Number
 ) -> AnyResponse:
     """Until when, or from when until when."""
-    return await _show(request, database, caller, number, "changing.html", offers=[], given=AS_IT_IS)
+    return await _show(request, database, caller, number, "changing.html", offers=[])
 
 
 @post(f"{BOOKINGS}/{{number:int}}/end")
@@ -208,20 +242,19 @@ async def change_booking(  # noqa: PLR0917 (Litestar gives them by name)
     """Give it another period on its spot, or say what else there is."""
     if caller is None:
         return sign_in_first(request, f"{BOOKINGS}/{number}/change")
-    starts, ends = (None if text is None else _local_time(text) for text in (data.starts, data.ends))
+    wanted = data.wanted
     try:
         row = await database.row(
-            RESCHEDULE, caller.session, address_of(request), number, starts, ends, lane=("reservation", number)
+            RESCHEDULE, caller.session, address_of(request), number, *wanted, lane=("reservation", number)
         )
     except (PostgresError, Problem) as refusal:
         rows = (
-            await database.rows(ALTERNATIVES, caller.session, address_of(request), number, starts, ends)
+            await database.rows(ALTERNATIVES, caller.session, address_of(request), number, *wanted)
             if to_problem(refusal).slug in CONFLICTS
             else []
         )
         offers = [Offer.of(row) for row in rows]
-        given = {"starts": data.starts, "ends": data.ends}
-        return await _refused(request, database, caller, number, refusal, "changing.html", offers=offers, given=given)
+        return await _refused(request, database, caller, number, refusal, "changing.html", offers=offers, given=data)
     return flashing(settings, BOOKINGS, f"moved.{row['id']}")
 
 
@@ -289,8 +322,18 @@ async def _take(  # noqa: PLR0917 (its callers are few, and here)
             lane=("spot", spot),
         )
     except (PostgresError, Problem) as refusal:
-        return await _refused(request, database, caller, number, refusal, "changing.html", offers=[], given=AS_IT_IS)
+        return await _refused(request, database, caller, number, refusal, "changing.html", offers=[])
     return flashing(settings, BOOKINGS, f"{flash}.{row['id']}")
+
+
+def _fields(stay: Stay, given: Rescheduling | None) -> list[Field]:
+    """What can still be changed; of a booking that has begun, the end."""
+    if given is None:
+        starts, ends = Field.of("starts", stay.starts), Field.of("ends", stay.ends)
+    else:
+        starts = Field.of("starts", stay.starts, given.starts, given.starts_turn)
+        ends = Field.of("ends", stay.ends, given.ends, given.ends_turn)
+    return [starts, ends] if stay.period == "coming" else [ends]
 
 
 async def _show(  # noqa: PLR0917 (its callers are few, and here)
@@ -300,6 +343,7 @@ async def _show(  # noqa: PLR0917 (its callers are few, and here)
     number: int,
     template: str,
     refusal: Problem | None = None,
+    given: Rescheduling | None = None,
     **context: Any,  # noqa: ANN401 (what the template asks for)
 ) -> AnyResponse:
     if caller is None:
@@ -312,6 +356,7 @@ async def _show(  # noqa: PLR0917 (its callers are few, and here)
         here=BOOKINGS,
         again=request.url.path,
         stay=stay,
+        fields=_fields(stay, given),
         message=Message.of(refusal, BOOKINGS) if refusal else None,
         **context,
     )

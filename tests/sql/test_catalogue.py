@@ -171,6 +171,7 @@ SERVICE = {
     "problems",
     "quote",
     "reactivate",
+    "read_clock",
     "readiness",
     "refresh",
     "register",
@@ -195,7 +196,6 @@ SERVICE = {
     "sign_out_everywhere",
     "stats",
     "version",
-    "watch",
     "watch_rows",
     "watch_section",
 }
