@@ -206,12 +206,10 @@ begin
 
     if v_moments is null then
         perform parking_private.refuse('time-skipped', format('No clock shows %s in %s: they are put forward past it.', v_told, zone));
-    elsif cardinality(v_moments) = 1 or turn = 'first' then
-        return v_moments[1];
-    elsif turn = 'second' then
-        return v_moments[2];
+    elsif cardinality(v_moments) > 1 and (turn is null or turn not in ('first', 'second')) then
+        perform parking_private.refuse('time-twice', format('The clocks show %s twice in %s: they are put back past it.', v_told, zone));
     end if;
-    perform parking_private.refuse('time-twice', format('The clocks show %s twice in %s: they are put back past it.', v_told, zone));
+    return v_moments[case turn when 'second' then cardinality(v_moments) else 1 end];
 end
 $$;
 
