@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from asyncpg import PostgresError, Record
 from litestar import get, post
@@ -96,6 +96,11 @@ ADD = """
     cross join lateral parking.book(s.actor, $4, $5, $6) b
 """
 
+# What the last word of an address does, and what is said when it is done.
+ENDINGS: Final = {"end": (END, "completed"), "cancel": (CANCEL, "cancelled")}
+# A later time on the same spot; another spot instead of this one, both or neither; another spot for the time after it.
+TAKINGS: Final = {"move": (MOVE, "moved"), "replace": (REPLACE, "moved"), "add": (ADD, "booked")}
+
 
 class Ending(Form):
     """Nothing but the token."""
@@ -168,20 +173,12 @@ class Offer(Struct, frozen=True):
         return f"{self.spot_id}-{microseconds(self.starts)}-{microseconds(self.ends)}"
 
 
-@get(f"{BOOKINGS}/{{number:int}}/end")
+@get([f"{BOOKINGS}/{{number:int}}/{deed}" for deed in ENDINGS])
 async def ask_to_end(
     request: AnyRequest, database: NamedDependency[Database], caller: Caller, number: Number
 ) -> AnyResponse:
-    """Whether to end it now."""
-    return await _show(request, database, caller, number, "ending.html", deed="end")
-
-
-@get(f"{BOOKINGS}/{{number:int}}/cancel")
-async def ask_to_cancel(
-    request: AnyRequest, database: NamedDependency[Database], caller: Caller, number: Number
-) -> AnyResponse:
-    """Whether to cancel it."""
-    return await _show(request, database, caller, number, "ending.html", deed="cancel")
+    """Whether to end it now, or to take it back."""
+    return await _show(request, database, caller, number, "ending.html", deed=_deed(request))
 
 
 @get(f"{BOOKINGS}/{{number:int}}/change")
@@ -192,7 +189,7 @@ async def ask_to_change(
     return await _show(request, database, caller, number, "changing.html", offers=[])
 
 
-@post(f"{BOOKINGS}/{{number:int}}/end")
+@post([f"{BOOKINGS}/{{number:int}}/{deed}" for deed in ENDINGS])
 async def end_booking(  # noqa: PLR0917 (Litestar gives them by name)
     request: AnyRequest,
     database: NamedDependency[Database],
@@ -201,33 +198,16 @@ async def end_booking(  # noqa: PLR0917 (Litestar gives them by name)
     number: Number,
     data: Annotated[Ending, Body(media_type=RequestEncodingType.URL_ENCODED)],
 ) -> AnyResponse:
-    """End it; the spot is free for others."""
+    """End it, or take it back before it begins; the spot is free for others."""
+    deed = _deed(request)
     if caller is None:
-        return sign_in_first(request, f"{BOOKINGS}/{number}/end")
+        return sign_in_first(request, f"{BOOKINGS}/{number}/{deed}")
+    statement, flash = ENDINGS[deed]
     try:
-        row = await database.row(END, caller.session, address_of(request), number, lane=("reservation", number))
+        row = await database.row(statement, caller.session, address_of(request), number, lane=("reservation", number))
     except (PostgresError, Problem) as refusal:
-        return await _refused(request, database, caller, number, refusal, "ending.html", deed="end")
-    return flashing(settings, BOOKINGS, f"completed.{row['id']}")
-
-
-@post(f"{BOOKINGS}/{{number:int}}/cancel")
-async def cancel_booking(  # noqa: PLR0917 (Litestar gives them by name)
-    request: AnyRequest,
-    database: NamedDependency[Database],
-    settings: NamedDependency[Settings],
-    caller: Caller,
-    number: Number,
-    data: Annotated[Ending, Body(media_type=RequestEncodingType.URL_ENCODED)],
-) -> AnyResponse:
-    """Take it back before it begins."""
-    if caller is None:
-        return sign_in_first(request, f"{BOOKINGS}/{number}/cancel")
-    try:
-        row = await database.row(CANCEL, caller.session, address_of(request), number, lane=("reservation", number))
-    except (PostgresError, Problem) as refusal:
-        return await _refused(request, database, caller, number, refusal, "ending.html", deed="cancel")
-    return flashing(settings, BOOKINGS, f"cancelled.{row['id']}")
+        return await _refused(request, database, caller, number, refusal, "ending.html", deed=deed)
+    return flashing(settings, BOOKINGS, f"{flash}.{row['id']}")
 
 
 @post(f"{BOOKINGS}/{{number:int}}/change")
@@ -258,8 +238,8 @@ async def change_booking(  # noqa: PLR0917 (Litestar gives them by name)
     return flashing(settings, BOOKINGS, f"moved.{row['id']}")
 
 
-@post(f"{BOOKINGS}/{{number:int}}/move")
-async def move_booking(  # noqa: PLR0917 (Litestar gives them by name)
+@post([f"{BOOKINGS}/{{number:int}}/{deed}" for deed in TAKINGS])
+async def take_offer(  # noqa: PLR0917 (Litestar gives them by name)
     request: AnyRequest,
     database: NamedDependency[Database],
     settings: NamedDependency[Settings],
@@ -267,48 +247,10 @@ async def move_booking(  # noqa: PLR0917 (Litestar gives them by name)
     number: Number,
     data: Annotated[Taking, Body(media_type=RequestEncodingType.URL_ENCODED)],
 ) -> AnyResponse:
-    """Take the later time on the same spot that was offered."""
-    return await _take(request, database, settings, caller, number, data, MOVE, "moved")
-
-
-@post(f"{BOOKINGS}/{{number:int}}/replace")
-async def replace_booking(  # noqa: PLR0917 (Litestar gives them by name)
-    request: AnyRequest,
-    database: NamedDependency[Database],
-    settings: NamedDependency[Settings],
-    caller: Caller,
-    number: Number,
-    data: Annotated[Taking, Body(media_type=RequestEncodingType.URL_ENCODED)],
-) -> AnyResponse:
-    """Take another spot that was offered instead of this one: both or neither."""
-    return await _take(request, database, settings, caller, number, data, REPLACE, "moved")
-
-
-@post(f"{BOOKINGS}/{{number:int}}/add")
-async def add_booking(  # noqa: PLR0917 (Litestar gives them by name)
-    request: AnyRequest,
-    database: NamedDependency[Database],
-    settings: NamedDependency[Settings],
-    caller: Caller,
-    number: Number,
-    data: Annotated[Taking, Body(media_type=RequestEncodingType.URL_ENCODED)],
-) -> AnyResponse:
-    """Take another spot that was offered for the time after this one."""
-    return await _take(request, database, settings, caller, number, data, ADD, "booked")
-
-
-async def _take(  # noqa: PLR0917 (its callers are few, and here)
-    request: AnyRequest,
-    database: Database,
-    settings: Settings,
-    caller: Identity | None,
-    number: int,
-    data: Taking,
-    statement: str,
-    flash: str,
-) -> AnyResponse:
+    """Take what was offered instead: see TAKINGS."""
     if caller is None:
         return sign_in_first(request, f"{BOOKINGS}/{number}/change")
+    statement, flash = TAKINGS[_deed(request)]
     spot, starts, ends = (int(part) for part in data.offer.split("-"))
     try:
         row = await database.row(
@@ -383,6 +325,11 @@ async def _refused(  # noqa: PLR0917 (its callers are few, and here)
     return await _show(request, database, caller, number, template, problem, **context)
 
 
+def _deed(request: AnyRequest) -> str:
+    """The last word of the route's address, one of those that there are."""
+    return str(request.scope["path_template"]).rpartition("/")[2]
+
+
 def _local_time(text: str) -> datetime:
     """The time as somebody has written it; whose clock is meant, the lot's zone says."""
     try:
@@ -391,14 +338,4 @@ def _local_time(text: str) -> datetime:
         raise Problem.of("invalid-request") from None
 
 
-handlers = [
-    ask_to_end,
-    ask_to_cancel,
-    ask_to_change,
-    end_booking,
-    cancel_booking,
-    change_booking,
-    move_booking,
-    replace_booking,
-    add_booking,
-]
+handlers = [ask_to_end, ask_to_change, end_booking, change_booking, take_offer]
