@@ -90,14 +90,14 @@ async def draw_phones(open_window: Open, database: Database, day: dt.date) -> li
 
 async def draw_day(open_window: Open, database: Database, day: dt.date) -> list[str]:
     """A day at its busiest, lived through hour by hour."""
+    booked: list[int] = []
     for hour, spots in ((7, (1, 2, 3)), (8, (4,)), (11, (1, 2, 4, 5)), (12, (3,)), (13, ())):
         set_clock(database, at(day, hour) + dt.timedelta(minutes=20))
-        for spot in spots:
-            booked = book(database, spot, day, 8 if hour < 11 else 12, DRIVER_1 if spot % 2 else DRIVER_2)
-            if hour == 8:
-                left_early = booked
         if hour == 11:
-            database.psql(f"select from parking.complete(parking.find_person('{DRIVER_2}'), {left_early})")
+            # Who came last leaves first.
+            database.psql(f"select from parking.complete(parking.find_person('{DRIVER_2}'), {booked[-1]})")
+        for spot in spots:
+            booked.append(book(database, spot, day, 8 if hour < 11 else 12, DRIVER_1 if spot % 2 else DRIVER_2))
     book(database, 2, day, 16, DRIVER_1)
     book(database, 1, day, 16, DRIVER_2)
     say = (
