@@ -96,8 +96,8 @@ async def draw_day(open_window: Open, database: Database, day: dt.date) -> list[
         if hour == 11:
             # Who came last leaves first.
             database.psql(f"select from parking.complete(parking.find_person('{DRIVER_2}'), {booked[-1]})")
-        for spot in spots:
-            booked.append(book(database, spot, day, 8 if hour < 11 else 12, DRIVER_1 if spot % 2 else DRIVER_2))
+        slot = 8 if hour < 11 else 12
+        booked += [book(database, spot, day, slot, DRIVER_1 if spot % 2 else DRIVER_2) for spot in spots]
     book(database, 2, day, 16, DRIVER_1)
     book(database, 1, day, 16, DRIVER_2)
     say = (
