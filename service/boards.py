@@ -166,7 +166,7 @@ class Board:
     def show(self, rows: Sequence[Record]) -> None:
         """Send what has changed since the last reading: the same frame to all but those who hold a changed cell."""
         if self.shows == "rows":
-            shown = [Tile(count, {}) for count in count_floors(rows, self.view)]
+            shown = [Tile(count, {}) for count in count_floors(map(Count.of, rows), self.view)]
         else:
             shown = [Tile.of(row, self.day) for row in rows]
         tiles = {tile.public.id: tile for tile in shown}

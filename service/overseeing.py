@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
 from typing import Final
@@ -35,12 +36,15 @@ LONGEST_AGE_SECONDS: Final = 10.0
 RETRY_SECONDS: Final = 1.0
 LARGEST_BACKLOG: Final = 16
 MOST_VIEWS: Final = 200
+# Windows of one person, who may have several screens on the wall and yet not all that there are.
+MOST_VIEWS_ALONE: Final = MOST_VIEWS // 10
 
 
 class Window(Struct, frozen=True):
     """Whose window it is, what it shows, and in which language."""
 
     session: uuid.UUID
+    person: int
     address: Address | None
     where: Where
     language: str
@@ -51,18 +55,21 @@ class Overseers:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._open = 0
+        self._open: Counter[int] = Counter()
 
     @contextlib.asynccontextmanager
     async def watching(self, window: Window, follower: Follower) -> AsyncIterator[Outbox]:
         """An Outbox that gets the whole view as HTML, and then each part of it that changes.
 
-        Who may not see it learns so from the first reading: not-permitted, unknown-lot, unknown-spot.
+        Who may not see it learns so from the first reading: not-permitted, unknown-lot, unknown-spot. Problems besides:
+        too-many-requests when this person has many open already, try-again when all have.
         """
-        if self._open >= MOST_VIEWS:
+        if self._open[window.person] >= MOST_VIEWS_ALONE:
+            raise Problem.of("too-many-requests")
+        if self._open.total() >= MOST_VIEWS:
             log.warning("%d views of lots are open; no more can be opened", MOST_VIEWS)
             raise Problem.of("try-again")
-        self._open += 1
+        self._open[window.person] += 1
         try:
             view = _View(window, await self._read(window))
             closing = follower.outbox
@@ -76,7 +83,8 @@ class Overseers:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
         finally:
-            self._open -= 1
+            self._open[window.person] -= 1
+            self._open += Counter()  # which forgets who has none left
 
     async def _read(self, window: Window) -> Sight:
         record = await self._database.row(

@@ -24,7 +24,7 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
 from service.auth import Identity, address_of, bearer, network_of, refresh_cookie, same_origin, session
-from service.database import Database
+from service.database import Database, PoolName
 from service.feed import Feed, Follower, Mark
 from service.outbox import POLICY_VIOLATION, SERVICE_RESTART, TRY_AGAIN_LATER, Outbox
 from service.overseeing import Overseers, Window
@@ -92,7 +92,9 @@ async def events_socket(  # noqa: PLR0917 (Litestar gives them by name)
     """
     identity = bearer(socket) if "authorization" in socket.headers else None
     own = None if identity is None else identity.session
-    record = await database.row(FIND_LOT, own, address_of(socket), lot or settings.lot, settings.tenant)
+    record = await database.row(
+        FIND_LOT, own, address_of(socket), lot or settings.lot, settings.tenant, pool=_pool(identity)
+    )
     await feed.refresh()
     with (
         feed.following(record["id"]) as follower,
@@ -131,6 +133,7 @@ async def board_socket(  # noqa: PLR0917 (Litestar gives them by name)
             None if identity else refresh_cookie(socket),
             address_of(socket),
             *msgspec.structs.astuple(view),
+            pool=_pool(identity),
         )
     except PostgresError as error:
         if to_problem(error).slug != SESSION_OVER:
@@ -179,6 +182,7 @@ async def operate_socket(  # noqa: PLR0917 (Litestar gives them by name)
             identity and identity.session,
             None if identity else refresh_cookie(socket),
             address_of(socket),
+            pool=_pool(identity),
         )
     except PostgresError as error:
         if to_problem(error).slug != SESSION_OVER:
@@ -191,6 +195,7 @@ async def operate_socket(  # noqa: PLR0917 (Litestar gives them by name)
     await feed.refresh()
     window = Window(
         record["session"],
+        record["actor"],
         address_of(socket),
         Where(record["id"], day or record["today"], row, part, spot),
         language_of(socket),
@@ -217,6 +222,7 @@ async def bookings_socket(
             identity and identity.session,
             None if identity else refresh_cookie(socket),
             address_of(socket),
+            pool=_pool(identity),
         )
     except PostgresError as error:
         if to_problem(error).slug != SESSION_OVER:
@@ -232,6 +238,11 @@ async def bookings_socket(
         open_sessions.holding(record["session"], None, record["actor"], outbox),
     ):
         await _converse(socket, outbox, lifetime=_lifetime(identity))
+
+
+def _pool(identity: Identity | None) -> PoolName:
+    """Whoever does not say who they are may open sockets as often as they like, and nobody who books waits for them."""
+    return "main" if identity else "public"
 
 
 def _lifetime(identity: Identity | None) -> float | None:

@@ -371,61 +371,6 @@ comment on function parking_private.watched_lot(bigint, date) is
     'A lot of which somebody has a board open who was found to be allowed to; its tenant entered.';
 
 
-create function parking.watch(
-    lot bigint,
-    day date
-)
-    returns table (
-        lot_id          bigint,
-        spot_id         bigint,
-        spot            text,
-        type            text,
-        slot            text,
-        starts          timestamptz,
-        ends            timestamptz,
-        status          text,
-        holder_ids      bigint[],
-        reservation_ids bigint[],
-        changes_in      interval
-    )
-    language plpgsql
-    volatile
-    security definer
-    set search_path = pg_catalog, parking, parking_private, pg_temp
-as $$
-#variable_conflict use_column
-declare
-    v_lot parking.lots;
-    v_now constant timestamptz := parking.clock();
-begin
-    v_lot := parking_private.watched_lot(watch.lot, watch.day);
-    return query
-        select c.lot_id, c.spot_id, c.spot, c.type, c.slot, c.starts, c.ends, c.status,
-               coalesce(c.holder_ids, '{}'), coalesce(c.reservation_ids, '{}'), c.changes_at - v_now
-        from parking_private.cells(v_lot, watch.day, v_now) c;
-end
-$$;
-
-comment on function parking.watch(bigint, date) is
-$$The board as the live feed needs it: with the holders of each cell, and how long until time alone may change it.
-
-For the service, which shows each driver their own cells and tells nobody else's, and which has asked find_lot() before
-whether they may look at all; holder_ids and reservation_ids go in pairs.
-
-Problems: unknown-lot, day-out-of-range.
-
-Example:
-    select spot, slot, status, holder_ids from parking.watch(1, current_date + 7) where spot_id = 3;
-      spot  | slot  |  status   | holder_ids
-    --------+-------+-----------+------------
-     Spot 3 | 08–12 | available | {}
-     Spot 3 | 12–16 | available | {}
-     Spot 3 | 16–20 | available | {}
-    (3 rows)$$;
-
-grant execute on function parking.watch(bigint, date) to parking_service, parking_dba;
-
-
 create function parking.list_spots(
     lot   bigint default null,
     day   date default null,

@@ -147,6 +147,8 @@ begin atomic
         ('period-too-long',        422, 'The period is too long',              'Book a shorter period.'),
         ('request-id-reused',      422, 'Another request had this name',       'Give each request a name of its own, such as a new UUID.'),
         ('slots-overlap',          422, 'The time slots overlap',              'Let each slot start when the one before has ended, or later.'),
+        ('time-skipped',           422, 'The clocks skip that time',           'Choose a time before or after the hour that is left out.'),
+        ('time-twice',             422, 'The clocks show that time twice',     'Say which of the two is meant, first or second.'),
         ('unknown-method',         422, 'No such method of payment',           'select * from parking.list_payment_methods(actor) lists them all.'),
         ('too-many-attempts',      429, 'Too many attempts',                   'Wait as long as Retry-After says, and try again.');
 end;
@@ -186,6 +188,61 @@ end
 $$;
 
 comment on function parking_private.refuse(text, text) is 'Raise a problem of parking.problems() with this occurrence''s message.';
+
+
+create function parking.read_clock(
+    zone  text,
+    shown timestamp,
+    turn  text default null
+)
+    returns timestamptz
+    language plpgsql
+    stable
+    security definer
+    set search_path = pg_catalog, parking, parking_private, pg_temp
+as $$
+declare
+    v_told    constant text := to_char(shown, 'FMDay FMDD FMMonth YYYY, HH24:MI');
+    v_moments timestamptz[];
+begin
+    if shown is null or not isfinite(shown) then
+        return shown at time zone zone;
+    end if;
+    -- By what the clocks were from UTC a day before and will be a day after; where neither brings the time back, no clock shows it.
+    select array_agg(distinct m.at order by m.at) into v_moments
+    from (values (interval '-24 hours'), (interval '24 hours')) d(away)
+    cross join lateral (select (read_clock.shown at time zone zone) + d.away as near) n
+    cross join lateral (
+        select (read_clock.shown - ((n.near at time zone zone) - (n.near at time zone 'UTC'))) at time zone 'UTC' as at
+    ) m
+    where m.at at time zone zone = read_clock.shown;
+
+    if v_moments is null then
+        perform parking_private.refuse('time-skipped', format('No clock shows %s in %s: they are put forward past it.', v_told, zone));
+    elsif cardinality(v_moments) > 1 and (turn is null or turn not in ('first', 'second')) then
+        perform parking_private.refuse('time-twice', format('The clocks show %s twice in %s: they are put back past it.', v_told, zone));
+    end if;
+    return v_moments[case turn when 'second' then cardinality(v_moments) else 1 end];
+end
+$$;
+
+comment on function parking.read_clock(text, timestamp, text) is
+$$The moment at which the clocks of a time zone show this; the first or the second turn of a time that they show twice.
+
+PostgreSQL itself takes any time: of one that the clocks skip in spring it makes a later one, of one that they show twice in
+autumn the second.
+
+Problems: time-skipped, time-twice.
+
+Example:
+    select parking.read_clock('Europe/Berlin', '2026-10-25 02:30', 'second')
+         - parking.read_clock('Europe/Berlin', '2026-10-25 02:30', 'first') as apart;
+      apart
+    ----------
+     01:00:00
+    (1 row)$$;
+
+grant execute on function parking.read_clock(text, timestamp, text) to parking_service, parking_dba;
 
 
 create function parking_private.current_tenant()

@@ -388,7 +388,10 @@ end
 $$;
 
 comment on function parking.watch_section(bigint, date, bigint, bigint, integer, text) is
-$$A section of a board as the live feed needs it; else as parking.watch(), and for the service alone as that is.
+$$A section of a board as the live feed needs it: with the holders of each cell, and how long until time alone may change it.
+
+For the service, which shows each driver their own cells and tells nobody else's, and which has asked find_view() before
+whether they may look at all; holder_ids and reservation_ids go in pairs.
 
 Problems: unknown-lot, day-out-of-range.
 
@@ -572,7 +575,7 @@ $$;
 
 comment on function parking.watch_rows(bigint, date, bigint, text) is
 $$The overview as the live feed needs it: with how long until time alone may change it. It tells of whatever lot it is asked for,
-as parking.watch() does, so the service has asked find_view() before.
+as parking.watch_section() does, so the service has asked find_view() before.
 
 Problems: unknown-lot, day-out-of-range.
 

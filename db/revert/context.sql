@@ -9,6 +9,7 @@ drop function parking_private.amenities();
 drop function parking_private.is_time_zone(text);
 drop function parking_private.enter_tenant(bigint);
 drop function parking_private.current_tenant();
+drop function parking.read_clock(text, timestamp, text);
 drop function parking_private.refuse(text, text);
 drop function parking.problems();
 drop function parking.clock();

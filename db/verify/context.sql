@@ -14,6 +14,15 @@ begin
         get stacked diagnostics v_slug = constraint_name;
         assert v_slug = 'spot-taken', 'the constraint name is the slug';
     end;
+    begin
+        perform parking.read_clock('Europe/Berlin', '2027-03-28 02:30');
+        assert false, 'what no clock shows is no moment';
+    exception when sqlstate 'PK422' then
+        get stacked diagnostics v_slug = constraint_name;
+        assert v_slug = 'time-skipped';
+    end;
+    assert parking.read_clock('Europe/Berlin', '2026-10-25 02:30', 'first') = '2026-10-25 02:30+02';
+    assert has_function_privilege('parking_service', 'parking.read_clock(text, timestamp, text)', 'execute');
     assert parking_private.is_time_zone('Europe/Berlin') and not parking_private.is_time_zone('CEST');
     assert 'lift' = any (parking_private.amenities());
     assert parking_private.rfc3339('2026-11-20 07:00+00', 'Europe/Berlin') = '2026-11-20T08:00:00+01:00';

@@ -19,6 +19,7 @@ from service.auth import (
     Identity,
     Tokens,
     address_of,
+    network_of,
     no_session_cookies,
     refresh_cookie,
     send_later,
@@ -92,7 +93,14 @@ async def find_caller(
     """Who is signed in in this browser. When the access token has lapsed, the refresh token is exchanged first."""
     if (identity := session(request)) is not None or (token := refresh_cookie(request)) is None:
         return identity
-    row = await database.row("select r.* from parking.refresh($1, $2) r", token, address_of(request))
+    # Anybody can send something that looks like one: as a sign-in, it takes no connection from those who book.
+    row = await database.row(
+        "select r.* from parking.refresh($1, $2) r",
+        token,
+        address_of(request),
+        lane=network_of(request),
+        pool="sign_in",
+    )
     if row["outcome"] != "refreshed":
         send_later(request, no_session_cookies())
         return None

@@ -46,6 +46,27 @@ ELSEWHERE = ("spot-taken", "spot-in-maintenance")
 MOST_OFFERS = 3
 FLASH = re.compile(r"(?P<done>booked|ended)\.(?P<reservation>[0-9]{1,18})", re.ASCII)
 
+# The lot, which part of it is to be shown, and that: the cells, or of what is too large for them the rows' counts.
+BOARD = """
+    select v.id, v.tenant_slug, v.name, v.address, v.time_zone, v.today, v.shows, v.floor_name, v.row_name, v.parts,
+           d.day,
+           case v.shows when 'spots' then (
+               select json_agg(c order by c.ordinality)
+               from (
+                   select b.spot_id, b.spot, b.type, b.slot, b.starts, b.ends, b.status, d.day, b.reservation_id,
+                          b.ordinality
+                   from parking.board_section(v.id, d.day, s.actor, $5, $6, $7, $8) with ordinality b
+               ) c
+           ) end as cells,
+           case v.shows when 'rows' then (
+               select json_agg(o order by o.ordinality)
+               from parking.overview(v.id, d.day, s.actor, $5, $8) with ordinality o
+           ) end as counts
+    from parking.session($1, $2) s
+    cross join lateral parking.find_view($3, $4, s.actor, $5, $6, $7, $8) v
+    cross join lateral (select coalesce($9::date, v.today) as day) d
+"""
+
 
 class Booking(PlaceForm, kw_only=True):
     cell: Annotated[str, Meta(pattern=r"^[0-9]{1,18}-[0-9]{1,11}-[0-9]{1,11}\Z")]
@@ -147,22 +168,18 @@ async def _board(  # noqa: PLR0917 (its callers are few, and here)
     alternatives: Sequence[Record] = (),
 ) -> AnyResponse:
     found = await database.row(
-        """
-        select v.id, v.tenant_slug, v.name, v.address, v.time_zone, v.today, v.shows, v.floor_name, v.row_name,
-               v.parts, s.actor
-        from parking.session($1, $2) s
-        cross join lateral parking.find_view($3, $4, s.actor, $5, $6, $7, $8) v
-        """,
+        BOARD,
         caller and caller.session,
         address_of(request),
         place.lot or settings.lot,
         settings.tenant,
         *msgspec.structs.astuple(place.view),
+        place.day,
+        # Anybody may look, as often as they like: those who book do not wait for them.
+        pool="main" if caller else "public",
     )
-    lot = Lot.of(found)
-    day = place.day or lot.today
+    lot, day = Lot.of(found), found["day"]
     here = place.on(day)
-    shown = await _read(database, found, day, place.view)
     message: Message | None
     if refusal:
         message = Message.of(refusal, here.url(), tuple(_offer(row, day, lot.time_zone) for row in alternatives))
@@ -193,39 +210,15 @@ async def _board(  # noqa: PLR0917 (its callers are few, and here)
         later=here.on(day + timedelta(days=1)).url(),
         today=here.on(lot.today).url(),
         message=message,
-        **shape(shown, lot, here.in_lot(lot.id), found["shows"]),
+        **shape(_shown(found, place.view), lot, here.in_lot(lot.id), found["shows"]),
     )
 
 
-async def _read(database: Database, found: Record, day: date, view: View) -> list[Count] | list[Cell]:
-    """What find_view() has found to be shown: the rows' counts or the cells, in one statement."""
+def _shown(found: Record, view: View) -> list[Count] | list[Cell]:
+    """What there is to be shown of BOARD: the rows' counts or the cells."""
     if found["shows"] == "rows":
-        return count_floors(
-            await database.rows(
-                """
-                select o.floor_id, o.floor_name, o.row_id, o.row_name, o.part, o.first_spot, o.last_spot, o.slot,
-                       o.starts, o.free, o.total
-                from parking.overview($1, $2, $3, $4, $5) o
-                """,
-                found["id"],
-                day,
-                found["actor"],
-                view.floor,
-                view.type,
-            ),
-            view,
-        )
-    rows = await database.rows(
-        """
-        select b.spot_id, b.spot, b.type, b.slot, b.starts, b.ends, b.status, b.reservation_id
-        from parking.board_section($1, $2, $3, $4, $5, $6, $7) b
-        """,
-        found["id"],
-        day,
-        found["actor"],
-        *msgspec.structs.astuple(view),
-    )
-    return [Cell.of(row, day, row["reservation_id"]) for row in rows]
+        return count_floors(msgspec.json.decode(found["counts"] or "[]", type=list[Count]), view)
+    return msgspec.json.decode(found["cells"] or "[]", type=list[Cell])
 
 
 async def _flash(request: AnyRequest, database: Database, caller: Identity | None, here: Place) -> Message | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from itertools import groupby
 from typing import Any, Literal
@@ -54,11 +54,10 @@ class Cell(Struct, frozen=True):
     reservation_id: int | None = None
 
     @classmethod
-    def of(cls, record: Record, day: date, reservation_id: int | None = None) -> Cell:
-        """A row of parking.board_section or parking.watch_section as the driver sees it whose reservation it is, or
-        anybody."""
+    def of(cls, record: Record, day: date) -> Cell:
+        """A row of parking.watch_section, as anybody sees it."""
         names = ("spot_id", "spot", "type", "slot", "starts", "ends", "status")
-        return cls(**{name: record[name] for name in names}, day=day, reservation_id=reservation_id)
+        return cls(**{name: record[name] for name in names}, day=day)
 
     @property
     def id(self) -> str:
@@ -79,6 +78,22 @@ class Cell(Struct, frozen=True):
     def word(self) -> str:
         """The word on it, which is short enough for three cells beside one another on a phone."""
         return _("closed") if self.state == "maintenance" else _(self.state)
+
+    @property
+    def name(self) -> str:
+        """What it is called for whoever does not see where it stands. It says what stands on it, word by word, so that
+        it may be asked for by that; and in one piece, so that another language may put it in another order."""
+        told = {
+            "spot": self.spot if self.type == "regular" else f"{self.spot}, {_(self.type)}",
+            "slot": self.slot,
+            "word": self.word,
+            "day": long_day(self.day),
+        }
+        if self.state == "available":
+            return _("Book %(spot)s, %(slot)s %(word)s, on %(day)s") % told
+        if self.state == "yours":
+            return _("End your booking of %(spot)s, %(slot)s %(word)s, on %(day)s") % told
+        return _("%(spot)s, %(slot)s %(word)s, on %(day)s") % told
 
 
 def cell_value(spot: int, starts: datetime, ends: datetime) -> str:
@@ -103,7 +118,7 @@ class Count(Struct, frozen=True):
 
     @classmethod
     def of(cls, record: Record) -> Count:
-        """A row of parking.overview or parking.watch_rows."""
+        """A row of parking.watch_rows."""
         return cls(*(record[name] for name in cls.__struct_fields__))
 
     @property
@@ -119,12 +134,19 @@ class Count(Struct, frozen=True):
             return "past"
         return "none" if not self.free else "few" if self.free * FEW <= self.total else "many"
 
+    @property
+    def word(self) -> str:
+        """What it says."""
+        if self.free is None:
+            return _("Past")
+        return _("%(free)s of %(total)s") % {"free": self.free, "total": self.total} if self.free else _("Full")
 
-def count_floors(rows: Sequence[Record], view: View) -> list[Count]:
+
+def count_floors(rows: Iterable[Count], view: View) -> list[Count]:
     """Each floor's sums, and behind them its rows; of a very large lot the floors alone, until one is chosen."""
     counts: list[Count] = []
     floors: list[Count] = []
-    for _floor, group in groupby(map(Count.of, rows), key=lambda count: count.floor_id):
+    for _floor, group in groupby(rows, key=lambda count: count.floor_id):
         below = list(group)
         slots: dict[datetime, list[Count]] = {}
         for count in below:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Literal
 
 from asyncpg import PostgresError
 from litestar import get, post
@@ -34,6 +34,7 @@ from service.pages.language import _, long_day, ngettext
 from service.pages.sight import SIGHT, Chosen, Sight, Where, state_word
 from service.problems import Problem, to_problem
 from service.settings import Settings
+from service.zones import turns_of
 
 Rows = Annotated[int | None, QueryParameter(name="row", ge=1, le=2**63 - 1)]
 Parts = Annotated[int, QueryParameter(name="part", ge=1, le=1000)]
@@ -50,6 +51,7 @@ class SayingState(Form, kw_only=True):
     state: str
     reason: str
     until: Annotated[str, Meta(pattern=LOCAL_TIME)] = ""
+    until_turn: Literal["first", "second"] | None = None
     lot: Id
     day: dt.date = field(name="date")
     row: Id | None = None
@@ -109,7 +111,7 @@ async def say_state(
             select jsonb_array_length(c.hits) as hits
             from parking.session($1, $2) s
             cross join lateral parking.find_lot($3, null, s.actor) l
-            cross join lateral parking.set_spot_state(s.actor, $4, $5, $6, $7::timestamp at time zone l.time_zone) c
+            cross join lateral parking.set_spot_state(s.actor, $4, $5, $6, parking.read_clock(l.time_zone, $7, $8)) c
             """,
             caller.session,
             address_of(request),
@@ -118,6 +120,7 @@ async def say_state(
             data.state,
             data.reason,
             data.end,
+            data.until_turn,
             lane=("spot", data.spot),
         )
     except (PostgresError, Problem) as refusal:
@@ -157,6 +160,7 @@ async def _view(  # noqa: PLR0917 (its callers are few, and here)
         earlier=where.url(date=sight.day - dt.timedelta(days=1)),
         later=where.url(date=sight.day + dt.timedelta(days=1)),
         given=given,
+        turns_of_until=turns_of(given.end, sight.zone) if given else None,
         message=message,
     )
 

@@ -32,12 +32,13 @@ def _digest(folder: Path) -> str:
     return digest.hexdigest()[:12]
 
 
+NAMES: Final = frozenset(path.relative_to(ASSETS).as_posix() for path in ASSETS.rglob("*") if path.is_file())
 STATIC_PATH = f"/static/{_digest(ASSETS)}"
 
 
 def asset(name: str) -> str:
     """The address of a file in static/; a name that is not there is an error when the template is rendered."""
-    if not (ASSETS / name).is_file():
+    if name not in NAMES:
         raise FileNotFoundError(ASSETS / name)
     return f"{STATIC_PATH}/{name}"
 
@@ -56,8 +57,6 @@ environment.globals["languages"] = language.OFFERED
 environment.filters["long_day"] = language.long_day
 environment.filters["day_and_time"] = language.day_and_time
 template_config = TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment))
-
-NAMES: Final = frozenset(path.relative_to(ASSETS).as_posix() for path in ASSETS.rglob("*") if path.is_file())
 
 
 @cache

@@ -320,5 +320,6 @@ async def measure_rush(database: Database, crowd: Crowd, report: Report) -> None
 
 
 def board_reads(database: Database) -> int:
-    """How often parking.watch has been called so far. A session reports some seconds after it has, or when it ends."""
-    return int(database.psql("select coalesce(sum(calls), 0) from pg_stat_user_functions where funcname = 'watch'"))
+    """How often parking.watch_section has been called so far. A session reports some seconds later, or when it ends."""
+    calls = "select coalesce(sum(calls), 0) from pg_stat_user_functions where funcname = 'watch_section'"
+    return int(database.psql(calls))

@@ -44,6 +44,8 @@ class Open(Protocol):
         width: int = 1100,
         scheme: Literal["light", "dark"] = "light",
         javascript: bool = True,
+        forced_colors: Literal["active", "none"] = "none",
+        reduced_motion: Literal["reduce", "no-preference"] = "no-preference",
     ) -> Page: ...
 
 
@@ -87,12 +89,16 @@ async def windows(browser: Browser, service: Service) -> AsyncIterator[Open]:
         width: int = 1100,
         scheme: Literal["light", "dark"] = "light",
         javascript: bool = True,
+        forced_colors: Literal["active", "none"] = "none",
+        reduced_motion: Literal["reduce", "no-preference"] = "no-preference",
     ) -> Page:
         context = await browser.new_context(
             base_url=service.url,
             locale="en-GB",
             viewport={"width": width, "height": 800},
             color_scheme=scheme,
+            forced_colors=forced_colors,
+            reduced_motion=reduced_motion,
             java_script_enabled=javascript,
         )
         context.set_default_timeout(SECONDS * 1000)

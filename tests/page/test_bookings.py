@@ -9,10 +9,10 @@ from typing import Any, Literal
 import httpx
 import pytest
 import segno
-from axe_playwright_python.async_playwright import Axe
 from icalendar import Calendar
 from playwright.async_api import Page, expect
 
+from tests.page.axe import expect_no_violation
 from tests.page.board import at, book, bookings
 from tests.page.conftest import Open, sign_in_here, until_live
 from tests.page.test_forms import problem, signed_in, token
@@ -475,12 +475,6 @@ async def test_on_the_smallest_phone(
                 assert box["height"] >= 40, await target.inner_text()
     finally:
         module_database.psql("update parking.spots set name = 'Spot ' || id where id in (1, 2)")
-
-
-async def expect_no_violation(page: Page) -> None:
-    results = await Axe().run(page)
-    found = [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in results.response["violations"]]
-    assert found == [], page.url
 
 
 @in_a_browser

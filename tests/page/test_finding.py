@@ -6,9 +6,9 @@ from typing import Literal
 from urllib.parse import urlencode
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, WebSocketRoute, expect
 
+from tests.page.axe import expect_no_violation
 from tests.page.board import at, book, bookings, cell, expect_status
 from tests.page.conftest import Open, until_live
 from tests.page.test_looks import HOSTILE, SMALLEST_PHONE, expect_to_fit
@@ -227,7 +227,7 @@ async def test_when_somebody_was_faster_one_press_books_something_else(
     await expect_status(cell(page, 1, day), "booked")
     offers = page.locator("#messages .offer")
     await expect(offers).to_have_text(["Spot 2, same time", "Spot 1, 12–16", "Spot 4, same time"])
-    await page.get_by_role("button", name=f"Book Spot 1, 12–16 on {day:%A} {day.day} {day:%B}", exact=True).click()
+    await page.get_by_role("button", name=f"Spot 1, 12–16: Book Spot 1, 12–16 on {day:%A} {day.day} {day:%B}").click()
     await expect_status(cell(page, 1, day, 12), "yours")
     await expect(page.locator(message(page, "done"))).to_contain_text("Spot 1 is yours")
     assert bookings(module_database, 1, day, 12) == [f"{DRIVER_1} active"]
@@ -403,9 +403,3 @@ async def test_axe_finds_nothing(
     await page.locator("#messages .message").evaluate("one => Promise.all(one.getAnimations().map(a => a.finished))")
     await expect_to_fit(page)
     await expect_no_violation(page)
-
-
-async def expect_no_violation(page: Page) -> None:
-    results = await Axe().run(page)
-    found = [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in results.response["violations"]]
-    assert found == [], page.url

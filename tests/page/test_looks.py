@@ -61,7 +61,7 @@ async def test_a_board_is_a_table_on_every_screen(open_window: Open, day: dt.dat
             await expect(page.get_by_role(role)).to_have_count(count)  # type: ignore[arg-type]
         await expect(page.get_by_role("rowheader", name="Spot 3 handicap")).to_be_visible()
         await expect(page.get_by_role("status")).to_have_count(1)
-        label = f"Book Spot 3, handicap, 08–12 on {day:%A} {day.day} {day:%B}: available"
+        label = f"Book Spot 3, handicap, 08–12 available, on {day:%A} {day.day} {day:%B}"
         await expect(page.get_by_role("button", name=label, exact=True)).to_be_visible()
 
 

@@ -8,10 +8,10 @@ from typing import Literal
 import httpx
 import pytest
 import websockets
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 from websockets.asyncio.client import connect as open_socket
 
+from tests.page.axe import expect_no_violation
 from tests.page.board import at, book, cell, expect_status
 from tests.page.conftest import Open, sign_in_here, until_live
 from tests.page.test_forms import problem, token
@@ -299,10 +299,7 @@ async def test_axe_finds_nothing(
             for summary in await page.locator("summary").all():
                 await summary.click()
             await expect_to_fit(page)
-            found = await Axe().run(page)
-            assert [
-                (each["id"], [node["html"] for node in each["nodes"]]) for each in found.response["violations"]
-            ] == []
+            await expect_no_violation(page)
     finally:
         for spot in range(1, 5):
             take_back(module_database, spot)

@@ -258,7 +258,7 @@ async def test_a_day_beyond_the_calendar(connect: Connect, day: date) -> None:
     for statement in (
         "select * from parking.board(null, $1)",
         "select * from parking.list_spots(null, $1)",
-        "select * from parking.watch(1, $1)",
+        "select * from parking.watch_section(1, $1)",
     ):
         with refused("day-out-of-range", 422):
             await service.fetch(statement, day)
@@ -304,7 +304,7 @@ async def test_a_board_changes_by_the_clock_when_it_says_so(connect: Connect) ->
     superuser, service = await connect("postgres"), await connect()
     await set_clock(superuser, at(9))
     await service.fetch(BOOK, DRIVER_1, 1, at(9), at(10))
-    watch = "select * from parking.watch(1, $1)"
+    watch = "select * from parking.watch_section(1, $1)"
     cells = [row for row in await service.fetch(watch, date(2030, 5, 6)) if row["spot_id"] == 1]
     waits = [row["changes_in"] for row in cells]
     assert all(abs(wait - wanted) < timedelta(seconds=30) for wait, wanted in zip(

@@ -186,6 +186,7 @@ SERVICE = {
     "problems",
     "quote",
     "reactivate",
+    "read_clock",
     "readiness",
     "refresh",
     "refund_ticket",
@@ -215,7 +216,6 @@ SERVICE = {
     "stays_by_length",
     "version",
     "void_ticket",
-    "watch",
     "watch_rows",
     "watch_section",
 }

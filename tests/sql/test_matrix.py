@@ -92,6 +92,7 @@ CALLS: Mapping[str, Call] = {
         building("unknown-spot"), "select * from parking.set_spot_state({actor}, {spot}, 'maintenance', 'Paint')"
     ),
     "expect": Call(building("unknown-lot"), "select parking.expect({actor}, 'lot', {lot}, '{{*}}')"),
+    "read_clock": Call(anybody(), "select parking.read_clock('UTC', localtimestamp)"),
     "version": Call(anybody(), "select parking.version('{{}}')"),
     "list_lots": Call(anybody(), "select * from parking.list_lots(actor => {actor})"),
     "find_lot": Call(reading("unknown-lot"), "select * from parking.find_lot({lot}, actor => {actor})"),
@@ -123,7 +124,6 @@ CALLS: Mapping[str, Call] = {
     "find_spot": Call(reading("unknown-spot"), "select * from parking.find_spot({spot}, {actor})"),
     "find_spot_state": Call(reading("unknown-spot"), "select * from parking.find_spot_state({spot}, {actor})"),
     # For the feed, which asks find_lot() for each of its sockets first: whoever has the service's role may read them.
-    "watch": Call(anybody(unknown="unknown-lot"), "select * from parking.watch({lot}, current_date)"),
     "watch_section": Call(anybody(unknown="unknown-lot"), "select * from parking.watch_section({lot}, current_date)"),
     "watch_rows": Call(anybody(unknown="unknown-lot"), "select * from parking.watch_rows({lot}, current_date)"),
     "lost_lots": Call(anybody(), "select * from parking.lost_lots(array[{lot}]::bigint[], array[{actor}]::bigint[])"),
