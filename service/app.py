@@ -18,6 +18,7 @@ from service.auth import Tokens, set_cookies
 from service.database import Database
 from service.feed import Feed
 from service.habits.conditional import compression
+from service.habits.dependencies import resolve_one_by_one
 from service.habits.exchange import answer_head, finish_reading, log_socket_failure
 from service.habits.headers import secure
 from service.habits.limits import Limits
@@ -94,6 +95,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         # The exception handlers log; this would say everything twice.
         logging_config=None,
     )
+    resolve_one_by_one(app)
     inner = finish_reading(answer_head(note_route(app.asgi_handler)))
     app.asgi_handler = observe(admit_origins(inner, settings.allowed_origins), metrics, telemetry)
     return app

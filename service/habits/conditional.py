@@ -35,7 +35,10 @@ SMALLEST_COMPRESSED: Final = 1000
 LEVEL: Final = 3
 
 # What stands first in an answer that is stored must be asked for again, and only its reader's own cache may store it.
-REVALIDATE: Final = "private, no-cache"
+REVALIDATE: Final = b"private, no-cache"
+# What a tagged answer says anew, and what one without a body does not say.
+OWN: Final = frozenset({b"etag", b"cache-control", b"vary"})
+OWN_AND_CONTENT: Final = OWN | {b"content-type", b"content-length"}
 
 T = TypeVar("T")
 
@@ -89,22 +92,22 @@ def tag(app: ASGIApp) -> ASGIApp:
         async def send_tagged(message: Message) -> None:
             nonlocal start
             if message["type"] == "http.response.start" and message["status"] == HTTPStatus.OK:
-                headers = MutableScopeHeaders.from_message(message)
-                if headers.get("content-type", "").partition(";")[0].endswith("json"):
+                content_type = next((value for name, value in message["headers"] if name == b"content-type"), b"")
+                if content_type.partition(b";")[0].endswith(b"json"):
                     start = message
                     return
             if start is not None and message["type"] == "http.response.body":
-                headers = MutableScopeHeaders.from_message(start)
-                name = headers.get("etag", "").strip('"') or tag_of(message["body"])
-                headers["ETag"] = f'"{name}"'
-                headers["Cache-Control"] = REVALIDATE
-                headers.extend_header_value("vary", "Accept-Encoding")
-                wanted = ",".join(Headers.from_scope(scope).getall("if-none-match", []))
-                if tags_in(wanted) & {name, "*"}:
+                given = dict(start["headers"])
+                name = given.get(b"etag", b"").decode("ascii").strip('"') or tag_of(message["body"])
+                vary = b",".join(filter(None, [given.get(b"vary"), b"Accept-Encoding"]))
+                own = [(b"etag", f'"{name}"'.encode("ascii")), (b"cache-control", REVALIDATE), (b"vary", vary)]
+                dropped = OWN
+                wanted = Headers.from_scope(scope).getall("if-none-match", [])
+                if wanted and tags_in(",".join(wanted)) & {name, "*"}:
                     start["status"] = HTTPStatus.NOT_MODIFIED
-                    del headers["Content-Type"]
-                    del headers["Content-Length"]
+                    dropped = OWN_AND_CONTENT
                     message = {"type": "http.response.body", "body": b"", "more_body": False}
+                start["headers"] = [*(header for header in start["headers"] if header[0] not in dropped), *own]
                 await send(start)
                 start = None
             await send(message)

@@ -14,12 +14,12 @@ from collections.abc import Callable, Hashable
 from typing import Final, NamedTuple
 
 from litestar.connection import ASGIConnection
-from litestar.datastructures import MutableScopeHeaders
 from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.auth import Connection, Identity, bearer, network_of, session
+from service.habits.headers import encoded
 from service.problems import Problem
 from service.settings import Settings
 
@@ -94,7 +94,7 @@ class Limits(ASGIMiddleware):
 
         async def send_counted(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableScopeHeaders.from_message(message).update(headers)
+                message["headers"] = [*message["headers"], *encoded(headers)]
             await send(message)
 
         await next_app(scope, receive, send_counted)

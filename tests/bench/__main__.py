@@ -3,7 +3,7 @@
 On a cluster of its own with fsync and synchronous_commit on, gone afterwards; everything is on this machine, the
 clients too. Compare the ratios, and each figure with its floor; the absolute ones belong to the machine. BENCH_SECONDS
 is the length of one measurement (8; all of it takes under ten minutes), BENCH_OUT the file that gets the report as
-well; `python -m tests.bench booking tenants reading page sockets` takes the names of parts.
+well; `python -m tests.bench booking tenants reading rest page sockets` takes the names of parts.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bench import booking, page, reading, sockets, tenants
+from tests.bench import booking, page, reading, rest, sockets, tenants
 from tests.bench.load import SECONDS, prepare
 from tests.bench.report import Report
 from tests.support import ROOT, Cluster, deploy, new_database
 from tests.support.cluster import run
 
-PARTS = ["booking", "tenants", "reading", "page", "sockets"]
+PARTS = ["booking", "tenants", "reading", "rest", "page", "sockets"]
 OPEN_FILES = 20_000
 MEMORY = "/dev/shm"  # noqa: S108 (gone with the bench)
 OUT = Path(os.environ.get("BENCH_OUT") or ROOT / ".data" / "bench.md")
@@ -52,6 +52,10 @@ async def measure(cluster: Cluster, parts: list[str], report: Report) -> None:
             deploy(database)
             readings.append(await reading.measure(database, await prepare(database), "data in memory"))
         reading.tell(readings, report)
+    if "rest" in parts:
+        with new_database(cluster) as database:
+            deploy(database)
+            await rest.measure(database, report)
     if "page" in parts:
         with new_database(cluster) as database:
             deploy(database)
