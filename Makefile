@@ -27,7 +27,7 @@ test: ## lint, types and the whole suite, with its own set-up
 	@$(MAKE) --no-print-directory lint types
 	"$(VENV)/bin/python" -m pytest
 
-bench: ## what live updates cost, as ratios, and how late they are (under ten minutes)
+bench: ## what live updates and HTTP cost, as ratios, and how late news are (under ten minutes)
 	@tests/prepare
 	@"$(VENV)/bin/python" -m tests.bench
 

@@ -31,8 +31,8 @@ class RequestRecord(logging.LogRecord):
     """What is logged of a request. A LogRecord that finds out all that one may know takes longer than all the rest."""
 
     pathname = filename = __file__
-    module = processName = threadName = ""  # noqa: N815 (logging's own names)
-    funcName = stack_info = exc_info = exc_text = process = thread = taskName = None  # noqa: N815
+    module = funcName = processName = threadName = ""  # noqa: N815 (logging's own names)
+    stack_info = exc_info = exc_text = process = thread = taskName = None  # noqa: N815
     lineno = 0
     relativeCreated = 0.0  # noqa: N815
 
@@ -107,7 +107,7 @@ class TextFormatter(logging.Formatter):
         second = int(record.created)
         if self._second[0] != second:
             self._second = second, time.strftime(self.default_time_format, self.converter(second))
-        return self.default_msec_format % (self._second[1], record.msecs)
+        return f"{self._second[1]},{int(record.msecs):03d}"
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, and a traceback's own."""

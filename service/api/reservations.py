@@ -204,7 +204,9 @@ async def complete_reservation(
         await database.row(
             """
             select b.*
-            from parking.session($1, $2) s, parking.expect(s.actor, 'reservation', $3, $4) e, parking.complete(e, $3) b""",
+            from parking.session($1, $2) s,
+                 parking.expect(s.actor, 'reservation', $3, $4) e,
+                 parking.complete(e, $3) b""",
             *caller(request),
             reservation,
             expected,

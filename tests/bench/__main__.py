@@ -1,4 +1,4 @@
-"""`make bench`: what live updates and separate tenants cost, and how late news are, against the bars to keep to.
+"""`make bench`: what live updates, tenants and HTTP cost, and how late news are, against the bars to keep to.
 
 On a cluster of its own with fsync and synchronous_commit on, gone afterwards; everything is on this machine, the
 clients too. Compare the ratios, and each figure with its floor; the absolute ones belong to the machine. BENCH_SECONDS
