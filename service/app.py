@@ -17,11 +17,13 @@ from service import api, asyncapi, health, openapi, pages, sockets
 from service.auth import Tokens, set_cookies
 from service.database import Database
 from service.feed import Feed
-from service.habits.conditional import compression
+from service.habits.conditional import compress
+from service.habits.dependencies import resolve_one_by_one
 from service.habits.exchange import answer_head, finish_reading, log_socket_failure
 from service.habits.headers import secure
 from service.habits.limits import Limits
 from service.habits.origins import admit_origins
+from service.habits.preferences import answer_briefly
 from service.health import Health
 from service.metrics import Metrics, show_metrics
 from service.observing import note_route, observe
@@ -44,9 +46,10 @@ def create_app(settings: Settings | None = None) -> Litestar:
     feed = Feed(database)
     open_sessions = OpenSessions(database)
     well_being = Health(database, feed)
-    metrics = Metrics(database, feed)
-    telemetry = telemetry_to(settings.otlp_endpoint)
     overseers = Overseers(database)
+    metrics = Metrics(database, feed, overseers)
+    telemetry = telemetry_to(settings.otlp_endpoint)
+    limits = Limits(settings)
     proxies = [ip_network(text) for text in settings.trusted_proxies]
     parts = {
         "settings": settings,
@@ -80,21 +83,21 @@ def create_app(settings: Settings | None = None) -> Litestar:
         on_shutdown=[open_sessions.stop, feed.stop, database.close, telemetry.stop],
         exception_handlers={
             Exception: answer_problem,
-            NotFoundException: answer_unrouted,
-            MethodNotAllowedException: answer_unrouted,
+            NotFoundException: limits.counting(answer_unrouted),
+            MethodNotAllowedException: limits.counting(answer_unrouted),
         },
         after_exception=[log_socket_failure],
         before_send=[secure(settings), set_cookies],
-        middleware=[Limits(settings)],
+        middleware=[limits, compress],
         csrf_config=_csrf(settings),
-        compression_config=compression,
         template_config=rendering.template_config,
         openapi_config=openapi.config,
         request_max_body_size=LARGEST_BODY,
         # The exception handlers log; this would say everything twice.
         logging_config=None,
     )
-    inner = finish_reading(answer_head(note_route(app.asgi_handler)))
+    resolve_one_by_one(app)
+    inner = finish_reading(answer_head(answer_briefly(note_route(app.asgi_handler))))
     app.asgi_handler = observe(admit_origins(inner, settings.allowed_origins), metrics, telemetry)
     return app
 

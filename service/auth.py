@@ -126,12 +126,14 @@ def bearer(connection: Connection) -> Identity:
     return tokens.read(token.strip())
 
 
-def require_bearer(connection: Connection, _: BaseRouteHandler) -> None:
+# Guards are coroutines without waiting for anything, because Litestar sends any other function to a thread, which takes
+# longer than most requests.
+async def require_bearer(connection: Connection, _: BaseRouteHandler) -> None:
     """A guard, so that a request without a token is refused before its body is looked at."""
     connection.scope["user"] = bearer(connection)
 
 
-def admit_bearer(connection: Connection, _: BaseRouteHandler) -> None:
+async def admit_bearer(connection: Connection, _: BaseRouteHandler) -> None:
     """A guard for what anybody may ask for: who signs the request, if anybody does. A bad token is refused."""
     connection.scope["user"] = bearer(connection) if "authorization" in connection.headers else None
 
@@ -142,14 +144,14 @@ def caller(connection: Connection) -> tuple[uuid.UUID | None, Address | None]:
     return identity.session if isinstance(identity, Identity) else None, address_of(connection)
 
 
-def require_token(connection: Connection, _: BaseRouteHandler) -> None:
+async def require_token(connection: Connection, _: BaseRouteHandler) -> None:
     """A guard of what the page may ask for as well: a Bearer token, or else the cookie, sent by a page of this site."""
     if connection.headers.get("authorization") is None and SESSION_COOKIE in connection.cookies:
         require_own_page(connection)
         tokens: Tokens = connection.app.state.tokens
         connection.scope["user"] = tokens.read(connection.cookies[SESSION_COOKIE])
     else:
-        require_bearer(connection, _)
+        await require_bearer(connection, _)
 
 
 def require_own_page(connection: Connection) -> None:

@@ -169,7 +169,9 @@ class Database:
     async def _connection(self, name: PoolName) -> AsyncIterator[PoolConnectionProxy[Record]]:
         pool = self._pools[name]
         try:
-            connection = await pool.acquire(timeout=ACQUIRE_SECONDS)
+            # Not the pool's own timeout, which takes a task each time.
+            async with asyncio.timeout(ACQUIRE_SECONDS):
+                connection = await pool.acquire()
         except TimeoutError:
             log.warning("All connections of the pool %s are in use", name)
             raise Problem.of("try-again") from None
@@ -191,6 +193,10 @@ class _Lane:
 
     async def enter(self) -> None:
         """Wait for one's turn; the lane's problem when it is blocked."""
+        if not self._gate.locked():
+            # At once, and so without a clock that is set and put away again.
+            await self._gate.acquire()
+            return
         arrived_at = self._clock()
         while True:
             give_up_at = min(max(arrived_at, self._moved_at) + LANE_SECONDS, arrived_at + LONGEST_QUEUE_SECONDS)

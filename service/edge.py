@@ -111,6 +111,8 @@ def _not_json() -> Problem:
 
 async def require_plain_query(request: Request[Any, Any, Any]) -> None:
     """Refuse a parameter given twice, of which one would silently win, and `null`, which would count as absent."""
+    if not request.scope["query_string"]:
+        return
     given = list(request.query_params.multi_items())
     counts = Counter(name for name, _ in given)
     errors = [FieldError(parameter=name, detail="Given more than once") for name, n in counts.items() if n > 1]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, Literal
 
@@ -22,6 +23,7 @@ NODE: Final = re.compile(r"(?:(?P<v4>[0-9.]+)(?::\w+)?|\[(?P<boxed>[0-9a-fA-F:.]
 FOR: Final = re.compile(r"\s*for\s*=\s*(?P<quote>\"?)(?P<node>[^\";,=]*)(?P=quote)\s*", re.IGNORECASE)
 
 
+@lru_cache(4096)
 def parse_address(text: str) -> Address | None:
     """An address without a port; one of IPv4 in IPv6's clothes is one of IPv4, and none has a zone."""
     try:

@@ -9,10 +9,13 @@ type, passwords and tokens among it. Who did what is in the database's own recor
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import logging
 import sys
-from typing import Any, Final
+import time
+from contextlib import suppress
+from typing import Any, Final, TextIO
 
 import msgspec
 
@@ -22,6 +25,54 @@ from service.tracing import current_request
 TEXT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 _encode = msgspec.json.Encoder().encode
+
+
+class RequestRecord(logging.LogRecord):
+    """What is logged of a request. A LogRecord that finds out all that one may know takes longer than all the rest."""
+
+    pathname = filename = __file__
+    module = funcName = processName = threadName = ""  # noqa: N815 (logging's own names)
+    stack_info = exc_info = exc_text = process = thread = taskName = None  # noqa: N815
+    lineno = 0
+    relativeCreated = 0.0  # noqa: N815
+
+    def __init__(self, name: str, level: int, msg: str, args: tuple[Any, ...], context: dict[str, Any]) -> None:
+        self.name, self.levelno, self.levelname = name, level, logging.getLevelName(level)
+        self.msg, self.args = msg, args
+        self.created = time.time()
+        self.msecs = self.created % 1 * 1000
+        self.context = context
+
+
+class LineHandler(logging.StreamHandler[TextIO]):
+    """Writes what is wrong at once; the rest as soon as the event loop has done what it has to, many lines together."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._awaited: asyncio.AbstractEventLoop | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write it, perhaps not yet out."""
+        super().emit(record)
+        if record.levelno >= logging.WARNING:
+            self._write_out()
+
+    def flush(self) -> None:
+        """Have it written out soon; at once where nothing will come later, as at the end of the process."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._write_out()
+        else:
+            if self._awaited is not loop:
+                self._awaited = loop
+                loop.call_soon(self._write_out)
+
+    def _write_out(self) -> None:
+        self._awaited = None
+        # Nobody reads any more, and there is nowhere else to say so.
+        with suppress(OSError):
+            super().flush()
 
 
 class JsonFormatter(logging.Formatter):
@@ -47,9 +98,22 @@ class JsonFormatter(logging.Formatter):
 class TextFormatter(logging.Formatter):
     """A record as a line for people, with the request's id where there is a request that something is wrong with."""
 
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._second: tuple[int, str] = (0, "")
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 (logging's own name)
+        """Local time; looked up once a second."""
+        second = int(record.created)
+        if self._second[0] != second:
+            self._second = second, time.strftime(self.default_time_format, self.converter(second))
+        return f"{self._second[1]},{int(record.msecs):03d}"
+
     def format(self, record: logging.LogRecord) -> str:
         """The line, and a traceback's own."""
-        text = super().format(record)
+        # The form of TEXT, without looking for what else there could be.
+        brief = f"{self.formatTime(record)} {record.levelname} {record.name}: {record.getMessage()}"
+        text = super().format(record) if record.exc_info else brief
         if (duration := getattr(record, "context", {}).get("duration_ms")) is not None:
             text += f" {duration:.1f} ms"
         if record.levelno >= logging.WARNING and (request := current_request()) is not None:
@@ -64,7 +128,9 @@ def configure(log_format: LogFormat = "text", level: LogLevel = "info") -> None:
     """
     # Nothing that we log says in which thread or process; finding it out takes half as long as all the rest.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    handler = logging.StreamHandler(sys.stderr)
+    # Not sys.stderr itself, which lets each line out on its own.
+    out = open(sys.stderr.fileno(), "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+    handler = LineHandler(out)
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter(TEXT))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("service").setLevel(level.upper())

@@ -34,6 +34,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from service.auth import address_of, speaks_for_others
 from service.database import Database
 from service.feed import Feed
+from service.overseeing import Overseers
 from service.problems import Problem
 from service.settings import Settings
 
@@ -55,9 +56,10 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 class Metrics:
     """Everything that is measured, of one application."""
 
-    def __init__(self, database: Database, feed: Feed) -> None:
+    def __init__(self, database: Database, feed: Feed, overseers: Overseers) -> None:
         self._database = database
         self._feed = feed
+        self._overseers = overseers
         self._figures: Rows | None = None
         self._figures_until = 0.0
         self._reading = asyncio.Lock()
@@ -100,8 +102,11 @@ class Metrics:
         """What is looked up and not counted. (Called by the registry.)"""
         yield _gauge("feed_lag_seconds", "How long ago the record of events was last read", self._feed.lag)
         sockets = GaugeMetricFamily("sockets_open", "WebSockets that are open", labels=("kind",))
-        sockets.add_metric(["events"], self._feed.followers)
+        # Whoever has a view of a lot open follows its events inside.
+        sockets.add_metric(["events"], self._feed.followers - self._overseers.views)
         sockets.add_metric(["board"], len(self._feed.boards.outboxes()))
+        sockets.add_metric(["operate"], self._overseers.views)
+        sockets.add_metric(["bookings"], len(self._feed.lists.outboxes()))
         yield sockets
         connections = GaugeMetricFamily(
             "database_connections", "Connections of each pool to the database", labels=("pool", "state")

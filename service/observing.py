@@ -14,6 +14,7 @@ from typing import Final, cast
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPResponseStartEvent, Message, Receive, Scope, Send
 
+from service.logs import RequestRecord
 from service.metrics import Metrics
 from service.telemetry import RequestSpan, Telemetry
 from service.tracing import RequestContext, begin_request
@@ -98,6 +99,4 @@ def _record(  # noqa: PLR0917 (its caller is one, and here)
         told = {"method": method, "route": route, "status": int(status), "duration_ms": round(seconds * 1000, 2)}
         if context.problem is not None:
             told["problem"] = context.problem
-        # Not log.log(), which would look for the line of code that calls it, and take longer than the rest.
-        said = ("%s %s %d", (method, route, status))
-        log.handle(log.makeRecord(log.name, level, __file__, 0, *said, None, extra={"context": told}))
+        log.handle(RequestRecord(log.name, level, "%s %s %d", (method, route, status), told))

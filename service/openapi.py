@@ -39,6 +39,16 @@ ANYWHERE: Final = (406, 429, 500, 503, 504)
 WITH_A_BODY: Final = (408, 413, 415)
 
 
+PREFER: Final = {
+    "name": "Prefer",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "`return=minimal` (RFC 7240): when it is done, answer 204 and no more than that.",
+    "examples": {"minimal": {"value": "return=minimal"}},
+}
+
+
 class _Unrouted(Router):
     """Litestar insists on a router for its schema pages; ours are ordinary handlers, so this one stays empty."""
 
@@ -107,7 +117,22 @@ def describe(app: Litestar) -> dict[str, Any]:
             _give_examples(path, operation, examples.get(operation["operationId"], {}))
             if operation["operationId"] in BODY_OPTIONAL:
                 operation["requestBody"]["required"] = False
+        for method, operation in item.items():
+            _offer_brevity(method, operation)
     return document
+
+
+def _offer_brevity(method: str, operation: dict[str, Any]) -> None:
+    """What `Prefer: return=minimal` does; see service.habits.preferences."""
+    responses = operation["responses"]
+    location = responses.get("201", {}).get("headers", {}).get("Location")
+    if location is None and not (method in {"put", "patch"} and "content" in responses.get("200", {})):
+        return
+    operation.setdefault("parameters", []).append(PREFER)
+    headers = {"Preference-Applied": {"schema": {"type": "string"}, "description": "return=minimal"}}
+    if location is not None:
+        headers["Location"] = location
+    responses["204"] = {"description": "Done, where that is all that is to be said", "headers": headers}
 
 
 def _give_examples(path: str, operation: dict[str, Any], example: dict[str, Any]) -> None:

@@ -57,6 +57,11 @@ class Overseers:
         self._database = database
         self._open: Counter[int] = Counter()
 
+    @property
+    def views(self) -> int:
+        """How many are open, each of which follows the events of its lot as well."""
+        return self._open
+
     @contextlib.asynccontextmanager
     async def watching(self, window: Window, follower: Follower) -> AsyncIterator[Outbox]:
         """An Outbox that gets the whole view as HTML, and then each part of it that changes.

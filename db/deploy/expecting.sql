@@ -1,5 +1,6 @@
 -- Deploy parking:expecting to pg
 -- requires: building
+-- requires: changing
 --
 -- Two who look at the same thing and then change it both mean what they saw; the second would undo the first unawares.
 -- version() names what find_…() and describe_lot() answered, and nothing is stored for it: whatever changes the answer
@@ -36,6 +37,38 @@ Example:
 grant execute on function parking.version(jsonb) to parking_service, parking_dba;
 
 
+create function parking_private.hold_reservation(
+    actor       bigint,
+    reservation bigint
+)
+    returns parking.bookings
+    language plpgsql
+    volatile
+as $$
+declare
+    v_person constant parking.people := parking_private.require_actor(actor, 'write:reservation');
+    v_spot   bigint;
+begin
+    -- All that reschedule() locks, and in its order: whoever held the reservation first and then wanted the spot would
+    -- wait for a booking there that waits for the reservation.
+    perform from parking.people p
+    where p.tenant_id = v_person.tenant_id and p.id = v_person.id
+    for key share;
+    v_spot := (parking_private.require_booking(v_person, reservation, 'write:parking')).spot_id;
+    perform from parking.spots s
+    where s.tenant_id = v_person.tenant_id and s.id = v_spot
+    for update;
+    perform from parking.reservations r
+    where r.tenant_id = v_person.tenant_id and r.id = hold_reservation.reservation
+    for update;
+    return parking_private.require_booking(v_person, reservation, 'write:parking');
+end
+$$;
+
+comment on function parking_private.hold_reservation(bigint, bigint) is
+    'A reservation that the actor may change, as it is now; nobody else changes it, nor books its spot, until the transaction ends.';
+
+
 create function parking.expect(
     actor    bigint,
     kind     text,
@@ -53,13 +86,17 @@ declare
 begin
     if versions is null then
         return actor;
+    elsif kind = 'reservation' then
+        v_answer := to_jsonb(parking_private.hold_reservation(actor, place));
     elsif kind in ('lot', 'slots') then
         perform parking_private.hold_lot(actor, place);
     else
         perform parking_private.hold_place(actor, kind, place);
     end if;
     -- By functions that are VOLATILE, as they all are: one that is not would look with the eyes of before the lock.
-    if kind = 'lot' then
+    if v_answer is not null then
+        null;
+    elsif kind = 'lot' then
         v_answer := parking.describe_lot(place, actor);
     elsif kind = 'slots' then
         v_answer := to_jsonb(array(select s.slot from parking.list_slots(place, actor) s(slot)));
@@ -78,11 +115,12 @@ end
 $$;
 
 comment on function parking.expect(bigint, text, bigint, text[]) is
-$$Refuse to go on where a lot, its slots, a floor, a row or a spot is none of the versions that were seen; returns the actor, for
-whatever changes it next. Nobody else changes it until the transaction ends. The version * is any; null instead of a list
+$$Refuse to go on where a lot, its slots, a floor, a row, a spot or a reservation is none of the versions that were seen; returns the
+actor, for whatever changes it next. Nobody else changes it until the transaction ends. The version * is any; null instead of a list
 asks nothing.
 
-Problems: unknown-actor, not-permitted, unknown-lot, unknown-floor, unknown-row, unknown-spot, precondition-failed.
+Problems: unknown-actor, not-permitted, unknown-lot, unknown-floor, unknown-row, unknown-spot, unknown-reservation,
+not-your-reservation, precondition-failed.
 
 Example:
     select c.name

@@ -86,29 +86,31 @@ begin
     if not parking_private.is_open(lot, starts, ends) then
         return;
     end if;
+    -- The same order inside and outside, so that it is sorted once and the search ends with the last spot that is wanted.
+    -- What stands in a select of its own is no constant to the planner, which would plan anew for each lot.
     return query
-        select s.place, s.id, s.name, s.type
+        select row_number() over w, s.id, s.name, s.type
         from (
-            select s.id, s.name, s.type, row_number() over (
-                    order by s.type <> h.type, abs(f.position - g.position), abs(r.position - q.position), abs(s.position - h.position),
-                        f.position, r.position, s.position, s.id
-                ) as place
+            select s.id, s.name, s.type, s.type <> h.type as of_another, abs(f.position - g.position) as floors_away,
+                   abs(r.position - q.position) as rows_away, abs(s.position - h.position) as spots_away,
+                   f.position as on_floor, r.position as in_row, s.position as at_place
             from parking.spots h
             join parking.rows q on q.tenant_id = h.tenant_id and q.id = h.row_id
             join parking.floors g on g.tenant_id = q.tenant_id and g.id = q.floor_id
             join parking.spots s on s.tenant_id = h.tenant_id and s.lot_id = h.lot_id and s.id <> h.id and s.retired_at is null
             join parking.rows r on r.tenant_id = s.tenant_id and r.id = s.row_id
             join parking.floors f on f.tenant_id = r.tenant_id and f.id = r.floor_id
-            where h.tenant_id = lot.tenant_id and h.id = other_spots.spot
+            where h.tenant_id = (select lot.tenant_id) and h.id = (select other_spots.spot)
+            order by of_another, floors_away, rows_away, spots_away, on_floor, in_row, at_place, s.id
             offset 0
         ) s
         left join lateral (
             select r.starts
             from parking.reservations r
-            where r.tenant_id = lot.tenant_id
+            where r.tenant_id = (select lot.tenant_id)
               and r.spot_id = s.id
               and r.status = 'active'
-              and r.ends > greatest(other_spots.now, other_spots.starts)
+              and r.ends > (select greatest(other_spots.now, other_spots.starts))
             order by r.ends
             limit 1
         ) n on true
@@ -116,7 +118,8 @@ begin
             when n.starts < other_spots.ends then false
             else not parking_private.blocked(lot.tenant_id, lot.id, s.id, other_spots.starts, other_spots.ends, other_spots.now)
         end
-        order by s.place
+        window w as (order by s.of_another, s.floors_away, s.rows_away, s.spots_away, s.on_floor, s.in_row, s.at_place, s.id)
+        order by s.of_another, s.floors_away, s.rows_away, s.spots_away, s.on_floor, s.in_row, s.at_place, s.id
         limit other_spots.at_most;
 end
 $$;

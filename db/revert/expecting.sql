@@ -3,6 +3,7 @@
 begin;
 
 drop function parking.expect(bigint, text, bigint, text[]);
+drop function parking_private.hold_reservation(bigint, bigint);
 drop function parking.version(jsonb);
 
 commit;

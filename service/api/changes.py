@@ -19,6 +19,7 @@ from service.api.reservations import AuthenticatedRequest, Moment, Reservation, 
 from service.auth import admit_bearer, caller, require_bearer
 from service.database import Database
 from service.edge import LARGEST_NUMBER, StrictJson
+from service.habits.conditional import CONDITIONAL
 from service.openapi import problems
 from service.problems import FieldError, Problem
 from service.zones import zone_of
@@ -205,25 +206,32 @@ async def list_reservations(
     dto=StrictJson[ReservationChange],
     return_dto=None,
     guards=[require_bearer],
-    responses=problems(400, 401, 403, 404, 409, 413, 415, 422),
+    responses=problems(400, 401, 403, 404, 409, 412, 413, 415, 422),
     security=[{"Bearer": []}],
     tags=["reservations"],
     summary="Reschedule a reservation",
+    **CONDITIONAL,
 )
 async def reschedule_reservation(
     reservation: ReservationId,
     data: JSONBody[ReservationChange],
     request: AuthenticatedRequest,
     database: NamedDependency[Database],
+    expected: NamedDependency[list[str] | None],
 ) -> Reservation:
     """Make one's own reservation longer or shorter, or move it, on its spot. What has begun keeps its start."""
     return Reservation.of(
         await database.row(
-            "select b.* from parking.session($1, $2) s, parking.reschedule(s.actor, $3, $4, $5) b",
+            """
+            select b.*
+            from parking.session($1, $2) s,
+                 parking.expect(s.actor, 'reservation', $3, $6) e,
+                 parking.reschedule(e, $3, $4, $5) b""",
             *caller(request),
             reservation,
             None if data.start_time is UNSET else data.start_time,
             None if data.end_time is UNSET else data.end_time,
+            expected,
             lane=("reservation", reservation),
         ),
     )
@@ -234,20 +242,29 @@ async def reschedule_reservation(
     "/reservations/{reservation:int}/cancel",
     status_code=200,
     guards=[require_bearer],
-    responses=problems(400, 401, 403, 404, 409),
+    responses=problems(400, 401, 403, 404, 409, 412),
     security=[{"Bearer": []}],
     tags=["reservations"],
     summary="Cancel a reservation",
+    **CONDITIONAL,
 )
 async def cancel_reservation(
-    reservation: ReservationId, request: AuthenticatedRequest, database: NamedDependency[Database]
+    reservation: ReservationId,
+    request: AuthenticatedRequest,
+    database: NamedDependency[Database],
+    expected: NamedDependency[list[str] | None],
 ) -> Reservation:
     """Take back one's own reservation before it begins; operators may cancel anybody's in their tenant."""
     return Reservation.of(
         await database.row(
-            "select b.* from parking.session($1, $2) s, parking.cancel(s.actor, $3) b",
+            """
+            select b.*
+            from parking.session($1, $2) s,
+                 parking.expect(s.actor, 'reservation', $3, $4) e,
+                 parking.cancel(e, $3) b""",
             *caller(request),
             reservation,
+            expected,
             lane=("reservation", reservation),
         ),
     )

@@ -18,6 +18,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from service.auth import Identity, caller, require_bearer
 from service.database import Database
 from service.edge import LARGEST_NUMBER, StrictJson
+from service.habits.conditional import CONDITIONAL, VERSIONED, versioned
 from service.openapi import problems
 from service.problems import Alternative, FieldError, Problem, to_problem
 from service.zones import zone_of
@@ -167,37 +168,48 @@ async def book_spot(
     security=[{"Bearer": []}],
     tags=["reservations"],
     summary="Look up a reservation",
+    **VERSIONED,
 )
 async def find_reservation(
     reservation: ReservationId, request: AuthenticatedRequest, database: NamedDependency[Database]
-) -> Reservation:
+) -> Response[Reservation]:
     """One of the driver's own reservations."""
-    return Reservation.of(
-        await database.row(
-            "select b.* from parking.session($1, $2) s, parking.find_reservation(s.actor, $3) b",
-            *caller(request),
-            reservation,
-        ),
+    row = await database.row(
+        """
+        select b.*, parking.version(to_jsonb(b)) as version
+        from parking.session($1, $2) s, parking.find_reservation(s.actor, $3) b""",
+        *caller(request),
+        reservation,
     )
+    return versioned(Reservation.of(row), row["version"])
 
 
 @put(
     "/reservations/{reservation:int}/complete",
     guards=[require_bearer],
-    responses=problems(400, 401, 403, 404, 409),
+    responses=problems(400, 401, 403, 404, 409, 412),
     security=[{"Bearer": []}],
     tags=["reservations"],
     summary="Complete a reservation",
+    **CONDITIONAL,
 )
 async def complete_reservation(
-    reservation: ReservationId, request: AuthenticatedRequest, database: NamedDependency[Database]
+    reservation: ReservationId,
+    request: AuthenticatedRequest,
+    database: NamedDependency[Database],
+    expected: NamedDependency[list[str] | None],
 ) -> Reservation:
     """End one's own reservation; the spot is free from this moment."""
     return Reservation.of(
         await database.row(
-            "select b.* from parking.session($1, $2) s, parking.complete(s.actor, $3) b",
+            """
+            select b.*
+            from parking.session($1, $2) s,
+                 parking.expect(s.actor, 'reservation', $3, $4) e,
+                 parking.complete(e, $3) b""",
             *caller(request),
             reservation,
+            expected,
             lane=("reservation", reservation),
         ),
     )

@@ -218,7 +218,7 @@ async def sign_out(
     if data.refresh_token is None:
         cookie = _cookies_refresh_token(request)
         if cookie is None:
-            require_token(request, request.route_handler)
+            await require_token(request, request.route_handler)
             identity = request.user
     await database.row(
         "select parking.sign_out(coalesce($1, parking.session_of($2))) from parking.session(null, $3)",

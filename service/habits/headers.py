@@ -34,22 +34,29 @@ TRANSPORT_SECURITY: Final = "max-age=63072000; includeSubDomains"
 
 def secure(settings: Settings) -> Callable[[Message, Scope], Awaitable[None]]:
     """A before_send hook: it sees every answer, those of the router and of the exception handlers included."""
-    always = dict(SECURITY_HEADERS)
+    texts = dict(SECURITY_HEADERS)
     if settings.secure_cookies:
-        always["Strict-Transport-Security"] = TRANSPORT_SECURITY
+        texts["Strict-Transport-Security"] = TRANSPORT_SECURITY
+    always = encoded(texts)
 
     async def add(message: Message, scope: Scope) -> None:
         if message["type"] == "http.response.start":
-            message.setdefault("headers", [])
-            headers = MutableScopeHeaders.from_message(message)
-            for name, value in always.items():
-                headers.setdefault(name, value)
-            if "Allow" in headers and scope.get("method") == "OPTIONS":
-                headers["Allow"] = _methods(scope)
-            if "GET" in (allowed := headers.get("Allow", "")) and "HEAD" not in allowed:
-                headers["Allow"] = f"{allowed}, HEAD"
+            given = list(message.get("headers", ()))
+            names = {name.lower() for name, _ in given}
+            message["headers"] = [*given, *(header for header in always if header[0] not in names)]
+            if b"allow" in names:
+                headers = MutableScopeHeaders.from_message(message)
+                if scope.get("method") == "OPTIONS":
+                    headers["Allow"] = _methods(scope)
+                if "GET" in (allowed := headers["Allow"]) and "HEAD" not in allowed:
+                    headers["Allow"] = f"{allowed}, HEAD"
 
     return add
+
+
+def encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """Headers as ASGI has them. Litestar's own mappings look through all of them for each that is read or set."""
+    return [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]
 
 
 def _methods(scope: Scope) -> str:

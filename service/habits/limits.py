@@ -11,21 +11,25 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from litestar import Request, Response
 from litestar.connection import ASGIConnection
-from litestar.datastructures import MutableScopeHeaders
 from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.auth import Connection, Identity, bearer, network_of, session
+from service.habits.headers import encoded
 from service.problems import Problem
 from service.settings import Settings
 
 WINDOW_SECONDS: Final = 10
 # Those that have asked least recently are forgotten beyond this number, which are full again anyway.
 MOST_BUCKETS: Final = 100_000
+
+
+ExceptionHandler = Callable[[Request[Any, Any, Any], Exception], Response[Any]]
 
 
 class Left(NamedTuple):
@@ -78,12 +82,41 @@ class Limits(ASGIMiddleware):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Take a token for this request, and say in the answer how many are left."""
-        connection: Connection = ASGIConnection(scope)
+        scope["state"]["counted"] = True
+        headers = self._count(ASGIConnection(scope))
+        if not headers:
+            await next_app(scope, receive, send)
+            return
+
+        async def send_counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *encoded(headers)]
+            await send(message)
+
+        await next_app(scope, receive, send_counted)
+
+    def counting(self, answer: ExceptionHandler) -> ExceptionHandler:
+        """An exception handler that counts what has no route: Litestar finds that out before any middleware."""
+
+        def answer_counted(request: Request[Any, Any, Any], exc: Exception) -> Response[Any]:
+            if "counted" in request.scope["state"]:
+                return answer(request, exc)
+            try:
+                headers = self._count(request)
+            except Problem as refusal:
+                return answer(request, refusal)
+            response = answer(request, exc)
+            response.headers.update(headers)
+            return response
+
+        return answer_counted
+
+    def _count(self, connection: Connection) -> dict[str, str]:
+        """What the answer says of the bucket that a token has been taken from; nothing, where there is no limit."""
         identity = _known(connection)
         buckets = self._addresses if identity is None else self._people
         if not buckets.size:
-            await next_app(scope, receive, send)
-            return
+            return {}
         left = buckets.take(network_of(connection) if identity is None else identity.person)
         headers = {
             "RateLimit-Policy": buckets.policy,
@@ -91,13 +124,7 @@ class Limits(ASGIMiddleware):
         }
         if not left.granted:
             raise Problem.of("too-many-requests", headers=headers | {"Retry-After": str(max(left.next_in, 1))})
-
-        async def send_counted(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableScopeHeaders.from_message(message).update(headers)
-            await send(message)
-
-        await next_app(scope, receive, send_counted)
+        return headers
 
 
 def _known(connection: Connection) -> Identity | None:

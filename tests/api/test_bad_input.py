@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from service.app import LARGEST_BODY
 from tests.api.asking import ROOTS, booking, problem, stored
 from tests.support import DRIVER_1, PASSWORD, Database, Service, issue_token
 
@@ -233,6 +234,34 @@ async def test_the_right_content_type_spelled_otherwise(module_client: httpx.Asy
     body = json.dumps({"email": DRIVER_1, "password": PASSWORD})
     answer = await module_client.post("/login", content=body, headers={"Content-Type": content_type})
     assert answer.status_code == 200
+
+
+async def test_brackets_without_end_while_others_are_served(
+    module_client: httpx.AsyncClient, driver: dict[str, str]
+) -> None:
+    """A million deep is too large; the deepest that is not is no JSON that anything here could be made of."""
+    bodies = {
+        413: [b"[" * 1_000_000, b'{"spot_id":' * 1_000_000, b"[" * (LARGEST_BODY + 1), b"[" * 500_000 + b"]" * 500_000],
+        400: [
+            b"[" * LARGEST_BODY,
+            b"[" * (LARGEST_BODY // 2) + b"]" * (LARGEST_BODY // 2),
+            (b'{"spot_id":' * LARGEST_BODY)[:LARGEST_BODY],
+            b'{"spot_id":' + b"[" * (LARGEST_BODY - 11),
+        ],
+    }
+    asks = [
+        (status, body, path) for status, each in bodies.items() for body in each for path in ("/reservations", "/login")
+    ]
+    asking = [
+        asyncio.create_task(module_client.post(path, content=body, headers=driver | JSON)) for _, body, path in asks * 3
+    ]
+    served = 0
+    while not all(task.done() for task in asking):
+        assert (await module_client.get("/spots")).status_code == 200
+        served += 1
+    assert served > 0
+    for (status, *_), answer in zip(asks * 3, await asyncio.gather(*asking), strict=True):
+        problem(answer, status, "too-large" if status == 413 else "invalid-request")
 
 
 async def test_a_body_that_is_too_large(module_client: httpx.AsyncClient, driver: dict[str, str]) -> None:

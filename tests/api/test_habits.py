@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import brotli
 import httpx
 import pytest
 import websockets
@@ -89,29 +90,38 @@ async def test_what_is_refused_has_no_tag(module_client: httpx.AsyncClient) -> N
 
 
 def test_tags_in_a_header() -> None:
-    assert tags_in('"a", W/"b-gzip" ,"c"') == {"a", "b", "c"}
+    assert tags_in('"a", W/"b-gzip" ,"c-br", "d-bra"') == {"a", "b", "c", "d-bra"}
     assert tags_in(" * ") == {"*"}
     assert tags_in("nonsense") == set()
     assert tags_in('"a,b"') == {"a,b"}
 
 
-async def test_the_same_is_compressed_to_the_same(module_client: httpx.AsyncClient) -> None:
+@pytest.mark.parametrize(("encoding", "unpack"), [("gzip", gzip.decompress), ("br", brotli.decompress)])
+async def test_the_same_is_compressed_to_the_same(
+    module_client: httpx.AsyncClient, encoding: str, unpack: Callable[[bytes], bytes]
+) -> None:
     async def raw() -> bytes:
-        async with module_client.stream("GET", "/openapi.json", headers={"Accept-Encoding": "gzip"}) as answer:
-            assert answer.headers["content-encoding"] == "gzip"
+        async with module_client.stream("GET", "/openapi.json", headers={"Accept-Encoding": encoding}) as answer:
+            assert answer.headers["content-encoding"] == encoding
             return b"".join([part async for part in answer.aiter_raw()])
 
     first = await raw()
     await asyncio.sleep(1.1)  # the clock of gzip's header
     assert await raw() == first
-    assert gzip.decompress(first) == (await module_client.get("/openapi.json", headers=IDENTITY)).content
+    plain = (await module_client.get("/openapi.json", headers=IDENTITY)).content
+    assert unpack(first) == plain
+    assert len(first) < len(plain) / 5
 
 
 @pytest.mark.parametrize(
     ("accept", "encoding"),
     [
         ("gzip", "gzip"),
-        ("gzip, deflate, br, zstd", "gzip"),
+        ("gzip, deflate, br, zstd", "br"),
+        ("br", "br"),
+        ("br;q=0.5, gzip;q=0.8", "gzip"),
+        ("abr, brotli", None),
+        ("br;q=often", None),
         ("br;q=0, gzip;q=0.5", "gzip"),
         ("identity", None),
         ("", None),
@@ -120,7 +130,9 @@ async def test_the_same_is_compressed_to_the_same(module_client: httpx.AsyncClie
         ("x-gzip-like", None),
     ],
 )
-async def test_only_who_takes_gzip_gets_it(module_client: httpx.AsyncClient, accept: str, encoding: str | None) -> None:
+async def test_each_gets_the_encoding_that_it_likes_best(
+    module_client: httpx.AsyncClient, accept: str, encoding: str | None
+) -> None:
     for path in ("/openapi.json", "/", "/problems/"):
         module_client.cookies.clear()
         answer = await module_client.get(path, headers={"Accept-Encoding": accept})
@@ -249,6 +261,32 @@ async def test_too_many_requests_are_refused_and_nobody_else_is(database: Databa
             assert {answer.status_code for answer in await ask(5, "/spots", tokens[2])} == {200}
             await asyncio.sleep(int(refused[-1].headers["retry-after"]) + 0.5)
             assert (await client.get("/spots", headers=tokens[0])).status_code == 200
+
+
+async def test_what_has_no_route_counts_as_well(database: Database) -> None:
+    with Service(database, environ={"PARKING_PERSON_REQUESTS": "30", "PARKING_ADDRESS_REQUESTS": "20"}) as service:
+        driver = {"Authorization": f"Bearer {issue_token(service)}"}
+        async with httpx.AsyncClient(base_url=service.url, timeout=20, trust_env=False) as client:
+            first = await client.get("/nothing")
+            problem(first, 404, "not-found")
+            assert limits(first)[:2] == ("address", 20)
+            assert 17 <= limits(first)[4] <= 19
+            wrong = await client.delete("/spots", headers=driver)
+            problem(wrong, 405, "method-not-allowed")
+            assert limits(wrong)[:2] == ("person", 30)
+            assert "GET" in wrong.headers["allow"]
+            answers = await asyncio.gather(*(client.get(f"/nothing/{number}") for number in range(60)))
+            refused = [answer for answer in answers if answer.status_code == 429]
+            assert len(refused) > 10
+            for answer in refused:
+                problem(answer, 429, "too-many-requests")
+                assert int(answer.headers["retry-after"]) >= 1
+            lost = await asyncio.gather(*(client.get("/nothing", headers={"Accept": "text/html"}) for _ in range(60)))
+            page = next(answer for answer in lost if answer.status_code == 429)
+            assert page.headers["content-type"].startswith("text/html")
+            # Handlers that find nothing have been counted before.
+            found = await client.get("/reservations/999", headers=driver)
+            assert len(found.headers.get_list("ratelimit")) == 1
 
 
 async def test_sockets_are_counted_as_they_are_opened(database: Database) -> None:

@@ -11,7 +11,7 @@ import websockets
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.api.asking import booking, problem
-from tests.support import Database, Service, sign_in
+from tests.support import Database, Service, issue_token, sign_in
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 TOKEN = "t0ken-of-the-watchers"
@@ -126,22 +126,29 @@ async def test_whatever_strangers_send_makes_no_new_series(client: httpx.AsyncCl
 
 
 async def test_sockets_connections_and_the_feed(service: Service, client: httpx.AsyncClient) -> None:
+    operator = {"Cookie": f"session={issue_token(service, 3)}"}
+    driver = {"Cookie": f"session={issue_token(service)}"}
     async with (
         websockets.connect(f"{service.ws_url}/ws") as events,
         websockets.connect(f"{service.ws_url}/ws") as more_events,
         websockets.connect(f"{service.ws_url}/ws/board") as board,
+        websockets.connect(f"{service.ws_url}/ws/operate", additional_headers=operator) as view,
+        websockets.connect(f"{service.ws_url}/ws/bookings", additional_headers=driver) as own,
+        websockets.connect(f"{service.ws_url}/ws/bookings", additional_headers=driver) as own_again,
     ):
-        for socket in (events, more_events, board):
+        for socket in (events, more_events, board, view, own, own_again):
             await socket.recv()
         figures = await read(client)
-        assert (figures("sockets_open", kind="events"), figures("sockets_open", kind="board")) == (2, 1)
+        open_now = {kind: figures("sockets_open", kind=kind) for kind in ("events", "board", "operate", "bookings")}
+        assert open_now == {"events": 2, "board": 1, "operate": 1, "bookings": 2}
     lag = figures("feed_lag_seconds")
     assert lag is not None
     assert 0 <= lag < 5
     for pool, size in {"main": 10, "sign_in": 2, "public": 3, "boards": 2, "operations": 1}.items():
         parts = [figures("database_connections", pool=pool, state=state) for state in ("idle", "busy", "unopened")]
         assert sum(part for part in parts if part is not None) == size
-    await until(client, lambda figures: figures("sockets_open", kind="events") == 0)
+    for kind in open_now:
+        await until(client, lambda figures, kind=kind: figures("sockets_open", kind=kind) == 0)  # type: ignore[misc]
 
 
 async def test_without_a_database_it_says_so_and_tells_the_rest(database: Database) -> None:

@@ -2,15 +2,16 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 import httpx
 import pytest
 
 from service.habits.conditional import strong_tags_in
-from tests.api.asking import problem
+from tests.api.asking import booking, problem, waiting_for_locks
 from tests.conftest import Connect
-from tests.support import OPERATOR, Database, sign_in
+from tests.support import DRIVER_2, OPERATOR, Database, sign_in
 from tests.support.sql import edit_function
 
 SLOTS = {"slots": ["08:00-12:00", "13:00-17:00"]}
@@ -120,20 +121,112 @@ async def test_of_many_who_saw_the_same_one_changes_it(client: httpx.AsyncClient
     assert database.psql("select count(*) from parking.audit where action = 'lot.changed'") == "2"
 
 
-async def test_without_the_lock_several_would(client: httpx.AsyncClient, connect: Connect) -> None:
+PATIENT = """
+    select format('alter role parking_service in database %I set %s = %L', current_database(), setting, '60s')
+    from unnest(array['lock_timeout', 'statement_timeout']) setting
+    \\gexec"""
+"""Two who wait for a lock on a slow machine are to wait, and not to be sent away."""
+
+
+async def both_behind_a_lock(
+    database: Database, connect: Connect, lock: str, asks: Sequence[Coroutine[Any, Any, httpx.Response]]
+) -> Counter[int]:
+    """How they are answered who have all come before any of them could go on."""
+    holder = await connect("postgres")
+    async with holder.transaction():
+        await holder.execute(lock)
+        asking = [asyncio.create_task(ask) for ask in asks]
+        await waiting_for_locks(database, len(asking), seconds=60)
+    answers = await asyncio.gather(*asking)
+    for answer in answers:
+        if answer.status_code != 200:
+            problem(answer, 412, "precondition-failed")
+    return Counter(answer.status_code for answer in answers)
+
+
+async def test_without_the_lock_both_would(client: httpx.AsyncClient, database: Database, connect: Connect) -> None:
     """The control: who looks first and waits then has looked at what is over by the time of the change."""
+    database.psql(PATIENT)
+    operator = await sign_in(client, OPERATOR)
     superuser = await connect("postgres")
-    await edit_function(
-        superuser,
-        EXPECT,
-        "perform parking_private.hold_lot(actor, place);",
-        "perform parking_private.require_actor(actor, 'write:parking');",
-    )
-    # Between looking and changing, so that all have looked.
-    await edit_function(
-        superuser, EXPECT, "    return actor;\nend", "    perform pg_sleep(0.5);\n    return actor;\nend"
-    )
-    assert (await change_at_once(client, 4))[200] > 1
+    for number, outcome in ((1, {200: 1, 412: 1}), (2, {200: 2})):
+        headers = operator | {"If-Match": await see(client, "/api/lots/1")}
+        asks = [client.patch("/api/lots/1", json={"name": f"{name} {number}"}, headers=headers) for name in "ab"]
+        lock = "select from parking.lots where id = 1 for update"
+        assert await both_behind_a_lock(database, connect, lock, asks) == outcome
+        if number == 1:
+            await edit_function(
+                superuser,
+                EXPECT,
+                "perform parking_private.hold_lot(actor, place);",
+                "perform parking_private.require_actor(actor, 'write:parking');",
+            )
+
+
+ENDS: dict[str, tuple[str, str, dict[str, Any] | None]] = {
+    "reschedule": ("PATCH", "", {"end_time": booking(hours=(8, 13))["end_time"]}),
+    "complete": ("PUT", "/complete", None),
+    "cancel": ("POST", "/cancel", None),
+}
+
+
+async def booked(client: httpx.AsyncClient, driver: dict[str, str], spot: int = 1) -> str:
+    """The address of a new reservation."""
+    made = await client.post("/api/reservations", json=booking(spot), headers=driver)
+    assert made.status_code == 201, made.text
+    return made.headers["location"]
+
+
+@pytest.mark.parametrize("change", ENDS)
+async def test_only_the_reservation_that_was_seen_is_changed(client: httpx.AsyncClient, change: str) -> None:
+    method, way, body = ENDS[change]
+    driver = await sign_in(client)
+    where = await booked(client, driver)
+    seen = await see(client, where, **driver)
+    assert seen == await see(client, where.removeprefix("/api"), **driver)
+    for stale in ('"other"', f"W/{seen}", ""):
+        refused = await client.request(method, where + way, json=body, headers=driver | {"If-Match": stale})
+        problem(refused, 412, "precondition-failed")
+        assert await see(client, where, **driver) == seen
+    later = {"end_time": booking(hours=(8, 11))["end_time"]}
+    assert (await client.patch(where, json=later, headers=driver | {"If-Match": seen})).status_code == 200
+    refused = await client.request(method, where + way, json=body, headers=driver | {"If-Match": seen})
+    problem(refused, 412, "precondition-failed")
+    moved = await see(client, where, **driver)
+    assert moved != seen
+    # Whose it is not learns nothing of versions, and what there is not has none.
+    stranger = await sign_in(client, DRIVER_2)
+    for tag in (moved, "*"):
+        refused = await client.request(method, where + way, json=body, headers=stranger | {"If-Match": tag})
+        problem(refused, 403, "not-your-reservation")
+        nowhere = f"/api/reservations/999{way}"
+        refused = await client.request(method, nowhere, json=body, headers=driver | {"If-Match": tag})
+        problem(refused, 404, "unknown-reservation")
+    answer = await client.request(method, where + way, json=body, headers=driver | {"If-Match": f'"x", {moved}'})
+    assert answer.status_code == 200
+    assert await see(client, where, **driver) != moved
+
+
+async def test_of_two_who_saw_the_same_reservation_one_moves_it(
+    client: httpx.AsyncClient, database: Database, connect: Connect
+) -> None:
+    """And, as a control, both would if it were not held from the look to the change."""
+    database.psql(PATIENT)
+    driver = await sign_in(client)
+    superuser = await connect("postgres")
+    for spot, outcome in ((1, {200: 1, 412: 1}), (2, {200: 2})):
+        where = await booked(client, driver, spot)
+        headers = driver | {"If-Match": await see(client, where, **driver)}
+        asks = [
+            client.patch(where, json={"end_time": booking(spot, hours=(8, hour))["end_time"]}, headers=headers)
+            for hour in (13, 14)
+        ]
+        lock = f"select from parking.spots where id = {spot} for update"
+        assert await both_behind_a_lock(database, connect, lock, asks) == outcome
+        if spot == 1:
+            held = "parking_private.hold_reservation(bigint, bigint)"
+            await edit_function(superuser, held, "s.id = v_spot\n    for update;", "s.id = v_spot;")
+            await edit_function(superuser, held, ".reservation\n    for update;", ".reservation;")
 
 
 def test_weak_tags_promise_too_little() -> None:

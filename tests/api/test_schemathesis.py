@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from tests.support import DRIVER_1, OPERATOR, Database, Service, issue_token
+from tests.support import DRIVER_1, OPERATOR, ROOT, Database, Service, issue_token
 
 SECONDS: Final = int(os.environ.get("SCHEMATHESIS_SECONDS", "8"))
 """For each caller and phase; whoever has the time gives it more."""
@@ -35,6 +35,15 @@ CALLERS: Final[dict[str, str | None]] = {
     "admin": "admin@parking.com",
     "platform": "admin@parking.com",
 }
+
+
+def test_what_is_left_out_stands_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    said = readme[readme.index("Schemathesis tries all of it") :].partition("\n\n")[0]
+    assert all(f"`{check}`" in said for check in LEFT_OUT)
+    assert NOT_ASKED.keys() == {"sign_out"}
+    assert "the two ways to sign out" in said
+    assert all(phase in PHASES for phase in ("examples", "coverage", "fuzzing", "stateful"))
 
 
 @pytest.mark.parametrize("caller", CALLERS)

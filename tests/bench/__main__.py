@@ -1,10 +1,10 @@
-"""`make bench`: what live updates and separate tenants cost, and how late news are, against the bars to keep to.
+"""`make bench`: what live updates, tenants and HTTP cost, and how late news are, against the bars to keep to.
 
 On a cluster of its own with fsync and synchronous_commit on, gone afterwards; everything is on this machine, the
 clients too. Compare the ratios, and each figure with its floor; the absolute ones belong to the machine. BENCH_SECONDS
 is the length of one measurement (8; all of it takes under ten minutes), BENCH_OUT the file that gets the report as
-well; `python -m tests.bench booking tenants reading sweep crowd page sockets garage` takes the names
-of parts. Only a run of all of them writes its summary into the README.
+well; `python -m tests.bench booking tenants reading sweep crowd rest page sockets garage` takes the
+names of parts. Only a run of all of them writes its summary into the README.
 """
 
 from __future__ import annotations
@@ -19,13 +19,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bench import booking, garage, one_spot, page, reading, sockets, sweeping, tenants
+from tests.bench import booking, garage, one_spot, page, reading, rest, sockets, sweeping, tenants
 from tests.bench.load import SECONDS, prepare
 from tests.bench.report import Report
 from tests.support import ROOT, Cluster, deploy, new_database
 from tests.support.cluster import run
 
-PARTS = ["booking", "tenants", "reading", "sweep", "crowd", "page", "sockets", "garage"]
+IN_DATABASES_OF_THEIR_OWN = {
+    "sweep": sweeping.measure,
+    "crowd": one_spot.measure,
+    "rest": rest.measure,
+    "page": page.measure,
+    "sockets": sockets.measure,
+}
+PARTS = ["booking", "tenants", "reading", *IN_DATABASES_OF_THEIR_OWN, "garage"]
 OPEN_FILES = 20_000
 MEMORY = "/dev/shm"  # noqa: S108 (gone with the bench)
 README = ROOT / "README.md"
@@ -54,23 +61,11 @@ async def measure(cluster: Cluster, parts: list[str], report: Report) -> None:
             deploy(database)
             readings.append(await reading.measure(database, await prepare(database), "data in memory"))
         reading.tell(readings, report)
-    if "sweep" in parts:
-        with new_database(cluster) as database:
-            deploy(database)
-            await prepare(database)
-            await sweeping.measure(database, report)
-    if "crowd" in parts:
-        with new_database(cluster) as database:
-            deploy(database)
-            await one_spot.measure(database, report)
-    if "page" in parts:
-        with new_database(cluster) as database:
-            deploy(database)
-            await page.measure(database, report)
-    if "sockets" in parts:
-        with new_database(cluster) as database:
-            deploy(database)
-            await sockets.measure(database, report)
+    for part, measure_part in IN_DATABASES_OF_THEIR_OWN.items():
+        if part in parts:
+            with new_database(cluster) as database:
+                deploy(database)
+                await measure_part(database, report)
     if "garage" in parts:
         await garage.measure(cluster, report)
 

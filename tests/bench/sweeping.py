@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+from tests.bench.load import prepare
 from tests.bench.report import Report, milliseconds, percentile, progress
 from tests.support import Database
 from tests.support.cluster import run
@@ -59,6 +60,7 @@ class Night(NamedTuple):
 
 async def measure(database: Database, report: Report) -> None:
     """Print the table of the sweep."""
+    await prepare(database)
     database.psql(CITY)
     first = int(database.psql("select min(spot_id) from parking.places where spot like 'Night %'"))
     nights = []

@@ -105,7 +105,7 @@ class Cluster:
 
 @contextmanager
 def temporary_cluster(*options: str) -> Iterator[Cluster]:
-    """A cluster of its own, started with `db/cluster start --without-fsync --in-memory <options>`, removed in the end."""
+    """A cluster of its own, with `db/cluster start --without-fsync --in-memory <options>`, removed in the end."""
     cluster = Cluster(f"test-{secrets.token_hex(4)}")
     try:
         cluster.start("--without-fsync", "--in-memory", *options)
