@@ -45,7 +45,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     tokens = Tokens(settings.jwt_secret, settings.token_seconds, settings.jwt_retired_secrets)
     feed = Feed(database)
     open_sessions = OpenSessions(database)
-    well_being = Health(database, feed)
+    well_being = Health(database, feed, settings)
     overseers = Overseers(database)
     metrics = Metrics(database, feed, overseers)
     telemetry = telemetry_to(settings.otlp_endpoint)
@@ -75,6 +75,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             sockets.events_socket,
             sockets.board_socket,
             sockets.operate_socket,
+            sockets.garage_socket,
             sockets.bookings_socket,
         ],
         dependencies={name: _provide(part) for name, part in parts.items()},

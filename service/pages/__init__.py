@@ -16,10 +16,12 @@ from service.pages import (
     choosing,
     explaining,
     finding,
+    garage,
     installing,
     looks,
     operating,
     passes,
+    reporting,
     signing_in,
 )
 from service.pages.answers import answer_in_words, choose_language, find_caller
@@ -32,6 +34,8 @@ router = Router(
         *signing_in.handlers,
         *account.handlers,
         *operating.handlers,
+        *garage.handlers,
+        *reporting.handlers,
         *bookings.handlers,
         *changing.handlers,
         *passes.handlers,

@@ -93,6 +93,7 @@ CALLS: Mapping[str, Call] = {
     ),
     "expect": Call(building("unknown-lot"), "select parking.expect({actor}, 'lot', {lot}, '{{*}}')"),
     "read_clock": Call(anybody(), "select parking.read_clock('UTC', localtimestamp)"),
+    "agree": Call(anybody(), "select parking.agree(1000, 1000)"),
     "version": Call(anybody(), "select parking.version('{{}}')"),
     "list_lots": Call(anybody(), "select * from parking.list_lots(actor => {actor})"),
     "find_lot": Call(reading("unknown-lot"), "select * from parking.find_lot({lot}, actor => {actor})"),
