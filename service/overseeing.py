@@ -77,7 +77,7 @@ class Overseers:
     @property
     def views(self) -> int:
         """How many are open, each of which follows the events of its lot as well."""
-        return self._open
+        return self._open.total()
 
     @contextlib.asynccontextmanager
     async def watching(self, window: Window, follower: Follower) -> AsyncIterator[Outbox]:

@@ -259,7 +259,8 @@ async def test_what_is_wrong_with_an_entry_is_400(client: httpx.AsyncClient) -> 
 
 async def test_what_is_wrong_with_an_exit_is_400(client: httpx.AsyncClient) -> None:
     ticket = await enter(client)
-    for body in ({}, {"paymentMethod": ""}, {"paymentMethod": "Shells"}, {"paymentMethod": 1}, []):
+    bodies: list[object] = [{}, {"paymentMethod": ""}, {"paymentMethod": "Shells"}, {"paymentMethod": 1}, []]
+    for body in bodies:
         answer = await client.put(f"/api/tickets/{ticket['ticketNumber']}/exit", json=body)
         assert answer.status_code == 400, (body, answer.text)
         assert answer.json()["message"]
