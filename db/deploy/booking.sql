@@ -5,10 +5,14 @@
 -- requires: pricing
 -- requires: capacity
 --
--- Lock order: person, request, spot, reservation. book() shares the lock of the person, whose account might just be closed, and
+-- Lock order: request, person, spot, reservation. book() queues up with those who call their request the same. It shares the lock of
+-- the person, whose account might just be closed, and
 -- locks the spot's row, so that requests for one spot queue up: without it, partly overlapping inserts deadlock on the
--- exclusion constraint. Before that it queues up with those who call their request the same. complete() and the stale checker lock reservations only, and write nothing that refers to a spot.
+-- exclusion constraint. complete() and the stale checker lock reservations only, and write nothing that refers to a spot.
 -- In a lot with walk-ins, and in no other, the lot comes last: see capacity.
+--
+-- What a booking costs is mostly the number of its queries: to begin and to end one takes longer than to find a few rows. So
+-- book() reads what belongs together in one query, and survey() tells which of the rules have anything to judge: mostly none.
 --
 -- After a lock each statement sees what was committed before, so everything here is VOLATILE and READ COMMITTED; under a
 -- stricter isolation level the exclusion constraint still refuses what these checks could not see.
@@ -25,7 +29,7 @@ create function parking_private.judge_period(
     horizon interval,
     zone    text
 )
-    returns void
+    returns tstzrange
     language plpgsql
     stable
 as $$
@@ -46,11 +50,12 @@ begin
         perform parking_private.refuse('period-too-long',
             format('A booking here may last %s hours at most.', trim_scale(extract(epoch from longest) / 3600)));
     end if;
+    return tstzrange(starts, ends);
 end
 $$;
 
 comment on function parking_private.judge_period(timestamptz, timestamptz, timestamptz, interval, interval, text) is
-    'Refuse a period that may not be booked now. Infinite times fail here too, as too early or too far.';
+    'The period, if it may be booked now, or its problem. Infinite times fail here too, as too early or too far.';
 
 
 create function parking_private.blocked(
@@ -129,6 +134,51 @@ comment on function parking_private.require_room(
     'Refuse a period on a spot that the caller has locked: spot-in-maintenance, or another booking''s but for the one that is to move: spot-taken.';
 
 
+create function parking_private.survey(
+    tenant      bigint,
+    lot         bigint,
+    spot        bigint,
+    starts      timestamptz,
+    ends        timestamptz,
+    now         timestamptz,
+    out hours   boolean,
+    out crowded boolean,
+    out overdue boolean
+)
+    language plpgsql
+    volatile
+as $$
+begin
+    select exists (select from parking.opening_hours h where h.tenant_id = survey.tenant and h.lot_id = survey.lot),
+           exists (
+               select from parking.overrides o
+               where o.tenant_id = survey.tenant and o.lot_id = survey.lot and o.spot_id = survey.spot and o.ended_at is null
+           )
+           or coalesce((
+               -- The next one to end after the start, as in require_room().
+               select r.starts
+               from parking.reservations r
+               where r.tenant_id = survey.tenant and r.spot_id = survey.spot and r.status = 'active'
+                 and r.ends > greatest(survey.now, survey.starts)
+               order by r.ends
+               limit 1
+           ) < survey.ends, false),
+           coalesce((
+               -- The first one to end, as in release_overdue().
+               select r.ends
+               from parking.reservations r
+               where r.tenant_id = survey.tenant and r.spot_id = survey.spot and r.status = 'active'
+               order by r.ends
+               limit 1
+           ) <= survey.now, false)
+    into hours, crowded, overdue;
+end
+$$;
+
+comment on function parking_private.survey(bigint, bigint, bigint, timestamptz, timestamptz, timestamptz) is
+    'Whether there is anything to judge of a period on a spot that the caller has locked: by require_open(), for the lot has hours; by require_room(), for somebody says or has booked something; by release_overdue().';
+
+
 create function parking_private.require_booking(
     person      parking.people,
     reservation bigint,
@@ -193,7 +243,7 @@ create function parking_private.replay(
     volatile
 as $$
 declare
-    c_requests constant integer := 727566;  -- one at a time of those that one person gives one name
+    c_requests constant integer := 727567;  -- one at a time of those that one person gives one name
     v_former   record;
     v_booking  parking.bookings;
 begin
@@ -236,17 +286,12 @@ declare
     v_person   parking.people := parking_private.require_actor(actor, 'write:reservation');
     v_place    record;
     v_now      timestamptz;
+    v_period   tstzrange;
+    v_found    record;
     v_cents    bigint;
     v_currency text;
     v_booking  parking.booking_result;
 begin
-    -- Whose account is being closed waits here and then is refused. The foreign key would wait too, and not look again.
-    perform from parking.people p
-    where p.tenant_id = v_person.tenant_id and p.id = v_person.id and p.active
-    for key share;
-    if not found then
-        perform parking_private.refuse('unknown-actor', 'This account has just been closed.');
-    end if;
     if request_id is not null then
         v_booking := parking_private.replay(v_person, request_id, spot, starts, ends);
         if v_booking.replayed then
@@ -259,22 +304,36 @@ begin
            make_interval(secs => extract(epoch from coalesce(l.longest_booking, t.longest_booking))) as longest,
            make_interval(secs => extract(epoch from coalesce(l.booking_horizon, t.booking_horizon))) as horizon
     into v_place
-    from parking.spots s
+    from parking.people p
+    join parking.spots s on s.tenant_id = p.tenant_id
     join parking.lots l on l.tenant_id = s.tenant_id and l.id = s.lot_id
     join parking.tenants t on t.id = s.tenant_id
-    where s.tenant_id = v_person.tenant_id
+    where p.tenant_id = v_person.tenant_id
+      and p.id = v_person.id
+      and p.active
       and s.id = book.spot
       and s.retired_at is null
+    -- One after the other, in this order. Whose account is being closed waits here and then finds nothing; the foreign key would
+    -- wait too, and not look again.
+    for key share of p
     for update of s;
     if not found then
+        if not exists (select from parking.people p where p.tenant_id = v_person.tenant_id and p.id = v_person.id and p.active) then
+            perform parking_private.refuse('unknown-actor', 'This account has just been closed.');
+        end if;
         perform parking_private.refuse('unknown-spot', format('There is no spot %s.', coalesce(spot::text, 'without a number')));
     end if;
 
     v_now := parking.clock();
-    perform parking_private.judge_period(starts, ends, v_now, v_place.longest, v_place.horizon, v_place.time_zone);
-    perform parking_private.require_open(v_person.tenant_id, v_place.lot_id, starts, ends);
-    perform parking_private.require_room(v_person.tenant_id, v_place.lot_id, v_place.id, v_place.name, starts, ends, v_now,
-        v_place.time_zone);
+    v_period := parking_private.judge_period(starts, ends, v_now, v_place.longest, v_place.horizon, v_place.time_zone);
+    v_found := parking_private.survey(v_person.tenant_id, v_place.lot_id, v_place.id, starts, ends, v_now);
+    if v_found.hours then
+        perform parking_private.require_open(v_person.tenant_id, v_place.lot_id, starts, ends);
+    end if;
+    if v_found.crowded then
+        perform parking_private.require_room(v_person.tenant_id, v_place.lot_id, v_place.id, v_place.name, starts, ends, v_now,
+            v_place.time_zone);
+    end if;
     if v_place.priced then
         select q.cents, q.currency into v_cents, v_currency
         from parking_private.quote_booking(v_person, v_place.lot_id, v_place.type, starts, ends) q;
@@ -283,12 +342,14 @@ begin
         perform parking_private.require_capacity(v_person.tenant_id, v_place.lot_id, starts, ends, v_now);
     end if;
     -- Not before it is clear that the booking will stand: a refusal would take the release back, but not its LOG entry.
-    perform parking_private.release_overdue(v_person.tenant_id, v_place.id, v_now);
+    if v_found.overdue then
+        perform parking_private.release_overdue(v_person.tenant_id, v_place.id, v_now);
+    end if;
 
     insert into parking.reservations as r (tenant_id, lot_id, spot_id, person_id, starts, ends, booked_at, quoted_cents, currency, request_id,
         requested)
     values (v_person.tenant_id, v_place.lot_id, v_place.id, v_person.id, book.starts, book.ends, v_now, v_cents, v_currency,
-        book.request_id, case when book.request_id is not null then tstzrange(book.starts, book.ends) end)
+        book.request_id, case when book.request_id is not null then v_period end)
     returning r.tenant_id, r.id, r.lot_id, r.spot_id, v_place.name, v_person.email, r.starts, r.ends, r.status, r.booked_at, r.ended_at,
         v_place.time_zone, false
     into v_booking;

@@ -256,16 +256,16 @@ comment on function parking_private.current_tenant() is 'The tenant that this tr
 
 
 create function parking_private.enter_tenant(tenant bigint)
-    returns void
+    returns bigint
     language plpgsql
     volatile
 as $$
 begin
-    perform set_config('parking.tenant', coalesce(tenant::text, ''), true);
+    return nullif(set_config('parking.tenant', coalesce(tenant::text, ''), true), '')::bigint;
 end
 $$;
 
-comment on function parking_private.enter_tenant(bigint) is 'From here to the end of the transaction, or to the next call, rows are those of this tenant.';
+comment on function parking_private.enter_tenant(bigint) is 'From here to the end of the transaction, or to the next call, rows are those of this tenant; returns it.';
 
 
 create function parking_private.is_time_zone(zone text)

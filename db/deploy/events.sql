@@ -1,5 +1,6 @@
 -- Deploy parking:events to pg
 -- requires: people
+-- requires: soundness
 --
 -- The record is partitioned by month, so that what is beyond the retention leaves as a table and not row by row.
 -- parking.tend_events() makes the partitions ahead of time. The default one takes what has none, so that nothing that a
@@ -14,9 +15,7 @@ create table parking.events (
     id             bigint      generated always as identity,
     epoch          integer     not null,
     xid            xid8        not null default pg_current_xact_id(),
-    type           text        not null check (type in (
-        'booked', 'rescheduled', 'cancelled', 'completed', 'released', 'overridden', 'entered', 'left', 'voided'
-    )),
+    type           text        not null,
     lot_id         bigint      not null,
     spot_id        bigint,
     reservation_id bigint,
@@ -28,11 +27,8 @@ create table parking.events (
     former_ends    timestamptz,
 
     primary key (tenant_id, id, at),
-    constraint only_a_garage_has_no_spot check ((type in ('entered', 'left', 'voided')) = (spot_id is null)),
-    constraint only_what_nobody_booked_has_no_reservation check ((type in ('overridden', 'entered', 'left', 'voided')) = (reservation_id is null)),
-    constraint only_what_may_last_has_no_end check (type in ('overridden', 'entered') or ends is not null),
-    constraint only_what_was_rescheduled_has_a_former_period check (
-        (type = 'rescheduled') = (former_starts is not null) and (former_starts is null) = (former_ends is null)
+    constraint event_is_sound check (
+        parking_private.is_sound_event(type, spot_id, reservation_id, ends, former_starts, former_ends)
     )
 ) partition by range (at);
 

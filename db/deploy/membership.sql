@@ -25,6 +25,51 @@ $$;
 comment on function parking_private.find_tenant_of_person(bigint) is 'Whose person this is; null: there is none.';
 
 
+-- In SQL, so that it becomes a part of each query that asks; the rule stands here once.
+create function parking_private.permitted(permission text)
+    returns table (
+        tenant_id bigint,
+        person_id bigint
+    )
+    language sql
+    stable
+begin atomic
+    select m.tenant_id, m.person_id
+    from parking.memberships m
+    join parking_private.role_permissions r on r.role = m.role
+    where r.permission = permitted.permission or r.permission = '*' and permitted.permission <> 'write:tenants';
+end;
+
+comment on function parking_private.permitted(text) is
+    'Who may do this, by one role or more; * is everything but to go beyond one''s own tenant.';
+
+
+create function parking_private.find_actor(actor bigint, permission text)
+    returns parking.people
+    language plpgsql
+    stable
+    security definer
+    set search_path = pg_catalog, parking, parking_private, pg_temp
+as $$
+declare
+    v_person parking.people;
+begin
+    select p.tenant_id, p.id, p.email, p.display_name, p.active, p.erased_at, p.created_at
+    into v_person.tenant_id, v_person.id, v_person.email, v_person.display_name, v_person.active, v_person.erased_at, v_person.created_at
+    from parking.people p
+    where p.id = find_actor.actor
+      and p.active
+      and exists (
+          select from parking_private.permitted(find_actor.permission) m where m.tenant_id = p.tenant_id and m.person_id = p.id
+      );
+    return v_person;
+end
+$$;
+
+comment on function parking_private.find_actor(bigint, text) is
+    'The active person with this number who may do this, without the password''s hash; null: there is none. Whose person it is, who it is and what they may in one query, since nearly every call begins with it.';
+
+
 create function parking_private.has_permission(person parking.people, permission text)
     returns boolean
     language plpgsql
@@ -33,17 +78,14 @@ as $$
 begin
     return exists (
         select
-        from parking.memberships m
-        join parking_private.role_permissions r on r.role = m.role
-        where m.tenant_id = person.tenant_id
-          and m.person_id = person.id
-          and (r.permission = has_permission.permission or r.permission = '*' and has_permission.permission <> 'write:tenants')
+        from parking_private.permitted(has_permission.permission) m
+        where m.tenant_id = person.tenant_id and m.person_id = person.id
     );
 end
 $$;
 
 comment on function parking_private.has_permission(parking.people, text) is
-    'Whether one of the person''s roles may do this; * is everything but to go beyond one''s own tenant.';
+    'Whether one of the person''s roles may do this.';
 
 
 create function parking_private.require_person(actor bigint)
@@ -76,17 +118,20 @@ create function parking_private.require_actor(actor bigint, permission text)
     volatile
 as $$
 declare
-    v_person constant parking.people := parking_private.require_person(actor);
+    v_person parking.people := parking_private.find_actor(actor, permission);
 begin
-    if not parking_private.has_permission(v_person, permission) then
+    if v_person.id is null then
+        v_person := parking_private.require_person(actor);
         perform parking_private.refuse('not-permitted', format('%s may not do this; it takes the permission %s.', v_person.email, permission));
     end if;
+    -- No PERFORM, which would be a query.
+    v_person.tenant_id := parking_private.enter_tenant(v_person.tenant_id);
     return v_person;
 end
 $$;
 
 comment on function parking_private.require_actor(bigint, text) is
-    'The active person with this number, who has this permission, their tenant entered; or the problems unknown-actor, not-permitted.';
+    'The active person with this number, without the password''s hash, who has this permission, their tenant entered; or the problems unknown-actor, not-permitted.';
 
 
 create function parking_private.require_actor_or_dba(
@@ -300,5 +345,8 @@ grant execute on function parking.find_person(text, text) to parking_dba;
 reset role;
 alter function parking_private.find_tenant_of_person(bigint) owner to parking_platform;
 grant execute on function parking_private.find_tenant_of_person(bigint) to parking_owner;
+grant execute on function parking_private.permitted(text) to parking_platform;
+alter function parking_private.find_actor(bigint, text) owner to parking_platform;
+grant execute on function parking_private.find_actor(bigint, text) to parking_owner;
 
 commit;

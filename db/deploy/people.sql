@@ -80,6 +80,8 @@ create table parking_private.role_permissions (
 
 comment on table parking_private.role_permissions is 'What each role may do.';
 
+grant select on parking_private.role_permissions to parking_platform;
+
 insert into parking_private.role_permissions (role, permission)
 values ('guest',     'read:parking'),
        ('driver',    'read:parking'),

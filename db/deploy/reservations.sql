@@ -1,6 +1,7 @@
 -- Deploy parking:reservations to pg
 -- requires: lots
 -- requires: people
+-- requires: soundness
 --
 -- The life of a reservation:
 --
@@ -20,6 +21,27 @@ begin;
 
 set local role parking_owner;
 
+-- What a type asks for is prepared once a session; what a table's CHECK asks for is read out of the catalogue by each insert anew,
+-- which cost a booking more than any of its indexes. So a period, an amount and the name of a request are types.
+create domain parking_private.period as tstzrange
+    constraint period_has_an_end_after_its_start check (not isempty(value))
+    constraint period_lies_in_sane_years check (lower(value) >= '2000-01-01 00:00+00' and upper(value) < '2200-01-01 00:00+00')
+    -- Boards look back by these 168 hours to find what still runs; see parking_private.cells.
+    constraint period_is_at_most_a_week check (upper(value) - lower(value) <= interval '7 days');
+
+comment on domain parking_private.period is 'From a moment up to, not including, another, for which one may book a spot.';
+
+create domain parking_private.request_id as text
+    constraint a_request_has_a_name check (length(value) between 1 and 200);
+
+comment on domain parking_private.request_id is 'What a client calls a request of its own.';
+
+create domain parking_private.cents as bigint
+    constraint a_price_is_not_negative check (value >= 0);
+
+comment on domain parking_private.cents is 'A price in hundredths of its currency.';
+
+
 create table parking.reservations (
     tenant_id bigint      not null,
     lot_id    bigint      not null,
@@ -28,29 +50,25 @@ create table parking.reservations (
     person_id bigint      not null,
     starts    timestamptz not null,
     ends      timestamptz not null,
-    during    tstzrange   not null generated always as (tstzrange(starts, ends, '[)')) stored,
-    status    text        not null default 'active' check (status in ('active', 'completed', 'cancelled')),
+    during    parking_private.period not null generated always as (tstzrange(starts, ends, '[)')) stored,
+    status    text        not null default 'active',
     booked_at timestamptz not null,
     ended_at  timestamptz,
 
-    quoted_cents bigint  check (quoted_cents >= 0),
+    quoted_cents parking_private.cents,
     currency     text,
 
-    request_id text      check (length(request_id) between 1 and 200),
+    request_id parking_private.request_id,
     requested  tstzrange,
 
     primary key (tenant_id, id),
     foreign key (tenant_id, lot_id, spot_id) references parking.spots (tenant_id, lot_id, id),
     foreign key (tenant_id, person_id) references parking.people (tenant_id, id),
 
-    constraint period_has_an_end_after_its_start check (starts < ends),
-    constraint period_lies_in_sane_years check (starts >= '2000-01-01 00:00+00' and ends < '2200-01-01 00:00+00'),
-    -- Boards look back by these 168 hours to find what still runs; see parking_private.cells.
-    constraint period_is_at_most_a_week check (ends - starts <= interval '7 days'),
-    constraint only_an_active_reservation_has_no_end check ((status = 'active') = (ended_at is null)),
-    constraint what_was_cancelled_never_began check (status <> 'cancelled' or ended_at < starts),
-    constraint an_amount_has_its_currency check ((quoted_cents is null) = (currency is null)),
-    constraint a_request_is_kept_whole check ((request_id is null) = (requested is null)),
+    constraint status_agrees_with_its_times check (parking_private.is_sound_status(status, starts, ended_at)),
+    constraint a_request_and_a_quote_are_whole check (
+        (request_id is null) = (requested is null) and (quoted_cents is null) = (currency is null)
+    ),
 
     -- The law. Whatever a function checks before is a courtesy.
     constraint spot_taken exclude using gist (

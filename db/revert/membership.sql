@@ -13,6 +13,8 @@ drop function parking_private.require_actor_or_dba(bigint, text, bigint);
 drop function parking_private.require_actor(bigint, text);
 drop function parking_private.require_person(bigint);
 drop function parking_private.has_permission(parking.people, text);
+drop function parking_private.find_actor(bigint, text);
+drop function parking_private.permitted(text);
 drop function parking_private.find_tenant_of_person(bigint);
 
 commit;

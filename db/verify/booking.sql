@@ -51,8 +51,20 @@ begin
     assert (select array_agg(type order by id) = '{booked,completed,booked,booked}' from parking.events where tenant_id = -1),
         'every change has its event';
 
+    assert (select not s.hours and not s.crowded and not s.overdue
+        from parking_private.survey(-1, -1, -1, v_now + interval '6 hours', v_now + interval '7 hours', v_now) s), 'there is nothing to judge';
+    assert (select s.crowded and not s.overdue
+        from parking_private.survey(-1, -1, -1, v_now + interval '4 hours', v_now + interval '7 hours', v_now) s), 'somebody has booked';
+    assert (select not s.crowded and s.overdue
+        from parking_private.survey(-1, -1, -1, v_now + interval '6 hours', v_now + interval '7 hours', v_now + interval '5 hours') s),
+        'what ends now is overdue, and in nobody''s way';
+
     insert into parking.overrides (tenant_id, lot_id, spot_id, id, state, source, reason, set_by, starts, ends) overriding system value
     values (-1, -1, -1, -1, 'maintenance', 'operator', 'Paint', -1, v_eight, v_noon);
+    assert (select s.crowded
+        from parking_private.survey(-1, -1, -1, v_now + interval '6 hours', v_now + interval '7 hours', v_now) s), 'somebody says something';
+    insert into parking.opening_hours (tenant_id, lot_id, weekday, opens, closes) values (-1, -1, 1, '08:00', '20:00');
+    assert (select s.hours from parking_private.survey(-1, -1, -1, v_eight, v_noon, v_now) s), 'the lot has hours';
     assert parking_private.blocked(-1, -1, -1, v_eight, v_noon, v_eight);
     assert parking_private.blocked(-1, -1, -1, v_eight - interval '1 hour', v_eight + interval '1 microsecond', v_eight);
     assert not parking_private.blocked(-1, -1, -1, v_noon, v_noon + interval '1 hour', v_eight), 'it ends at its end';

@@ -37,6 +37,12 @@ begin
     exception when sqlstate 'PK401' then
         null;  -- as it should be
     end;
+    assert (parking_private.find_actor(-2, 'write:parking')).email = 'b@verify.example' and parking_private.has_permission(
+        (parking_private.find_actor(-2, 'write:parking')), 'write:parking');
+    assert (parking_private.find_actor(-1, 'write:parking')).id is null and (parking_private.find_actor(-3, 'read:parking')).id is null,
+        'who may not, or was closed, is not found';
+    assert (select array_agg(m.person_id order by m.person_id) = '{-2,-1}' from parking_private.permitted('write:reservation') m
+        where m.tenant_id = -1 and m.person_id <> -3);
     assert (parking_private.require_actor_or_dba(null, '*', -1)).id is null, 'a DBA needs nobody to act for';
     assert parking_private.current_tenant() = -1;
     assert (parking_private.require_actor_or_dba(-2, '*', -9)).id = -2;

@@ -23,6 +23,7 @@ from tests.support import Database
 
 LONGEST = 0.025
 PATIENCE = 10.0
+LOT = "select min(lot_id) from parking.places where lot = 'Bench'"
 SHARES = (0.5, 0.9, 0.99, 1)
 
 
@@ -51,7 +52,7 @@ async def measure(database: Database, book: str, where: str) -> Reading:
     arrivals: list[tuple[float, str]] = []
     try:
         await feed.refresh()
-        with feed.following(1) as follower:
+        with feed.following(int(database.psql(LOT))) as follower:
 
             async def read() -> None:
                 while True:

@@ -63,6 +63,7 @@ async def test_only_clock_reads_the_time(connect: Connect) -> None:
 PLATFORM = {
     "parking_private.all_tenants()",
     "parking_private.count_events(integer,pg_snapshot)",
+    "parking_private.find_actor(bigint,text)",
     "parking_private.find_lot_of(text,bigint)",
     "parking_private.find_tenant_of_lot(bigint,text)",
     "parking_private.find_tenant_of_pass(text)",

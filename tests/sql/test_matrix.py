@@ -413,9 +413,7 @@ async def test_an_actor_may_in_psql_what_they_may_over_rest(connect: Connect) ->
 async def test_a_guard_that_lets_everybody_pass_is_found(connect: Connect) -> None:
     """The negative control of the tests above."""
     superuser = await connect("postgres")
-    await edit_function(
-        superuser, "parking_private.has_permission(parking.people,text)", "return exists (", "return true or exists ("
-    )
+    await edit_function(superuser, "parking_private.permitted(text)", "WHERE (", "WHERE (true OR ")
     stage = await Stage.set(superuser)
     found = await deviations(stage, await open_connections(connect), CALLS)
     assert found.keys() >= {

@@ -510,7 +510,7 @@ async def test_a_booking_of_an_account_that_is_being_closed(database: Database, 
 async def test_without_the_persons_lock_the_erased_would_have_a_booking(database: Database, connect: Connect) -> None:
     """The negative control: the foreign key alone waits, and then finds the row still there."""
     superuser = await connect("postgres")
-    await edit_function(superuser, BOOK_SIGNATURE, "for key share", "")
+    await edit_function(superuser, BOOK_SIGNATURE, "for key share of p", "")
     assert await book_while_an_account_is_closed(database, connect, "erase_person") == "booked"
     assert await superuser.fetchval("select count(*) from parking.bookings where status = 'active'") == 1
 
