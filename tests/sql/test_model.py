@@ -247,8 +247,8 @@ class World:
         """How a call ended, and the number that it returned."""
         self.steps += 1
         written = call.format(*("null" if a is None else f"'{a}'" for a in arguments))
-        row = self.run(self.superuser.fetchrow("select outcome, number from pg_temp.attempt($1)", written))
-        return tuple(row)
+        (row,) = self.run(self.superuser.fetch("select outcome, number from pg_temp.attempt($1)", written))
+        return row["outcome"], row["number"]
 
 
 def at(hour: int) -> datetime:
@@ -369,7 +369,7 @@ class Programs(RuleBasedStateMachine):
 
     @invariant()
     def all_is_as_the_model_says(self) -> None:
-        row = self.world.run(self.world.superuser.fetchrow(STATE))
+        (row,) = self.world.run(self.world.superuser.fetch(STATE))
         assert [tuple(stored) for stored in row["stored"]] == [
             (number, r.status, at(r.starts), at(r.ends))
             for number, r in zip(self.numbers, self.model.reservations, strict=True)

@@ -9,7 +9,7 @@ taken effect: it may at any moment after its call, or never.
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 State = TypeVar("State", bound=Hashable)
 
@@ -75,6 +75,7 @@ Booking = tuple[int, int, int]
 """The number of a reservation, and the hours from which and until when it has the spot."""
 
 Spot = frozenset[Booking]
+Hours = tuple[int, int]
 
 
 def steps_of_a_spot(state: Spot, operation: Operation) -> Iterable[Spot]:
@@ -82,22 +83,25 @@ def steps_of_a_spot(state: Spot, operation: Operation) -> Iterable[Spot]:
     (the hours of some slots) by those that are booked."""
     match operation.name:
         case "book":
-            starts, ends = operation.argument  # type: ignore[misc]
-            taken = any(at < ends and starts < until for _, at, until in state)
+            wanted = cast("Hours", operation.argument)
             if operation.answer == "taken":
-                return [state] if taken else []
+                return [state] if is_booked(state, wanted) else []
             # Of a lost one nobody knows the number.
-            number = -int(operation.called_at * 1e9) if operation.answer is None else operation.answer
-            return [] if taken else [state | {(number, starts, ends)}]  # type: ignore[arg-type]
+            number = -int(operation.called_at * 1e9) if operation.answer is None else cast("int", operation.answer)
+            return [] if is_booked(state, wanted) else [state | {(number, *wanted)}]
         case "end":
             mine = frozenset(booking for booking in state if booking[0] == operation.argument)
             if operation.answer == "over":
                 return [] if mine else [state]
             return [state - mine] if mine else []
         case _:
-            slots: tuple[tuple[int, int], ...] = operation.argument  # type: ignore[assignment]
-            booked = tuple(slot for slot in slots if any(at < slot[1] and slot[0] < until for _, at, until in state))
-            return [state] if booked == operation.answer else []
+            slots = cast("tuple[Hours, ...]", operation.argument)
+            return [state] if operation.answer == tuple(slot for slot in slots if is_booked(state, slot)) else []
+
+
+def is_booked(state: Spot, hours: Hours) -> bool:
+    """Whether any of these hours is."""
+    return any(starts < hours[1] and hours[0] < ends for _, starts, ends in state)
 
 
 SPOT: Kind[Spot] = Kind(frozenset(), steps_of_a_spot)
