@@ -168,7 +168,7 @@ async def arguments(database: Database, asked: Asked) -> list[Sequence[object]]:
     try:
         if asked.statement == BOOK:
             return [tuple(row) for row in await looking.fetch(BOOKINGS, asked.times)]
-        about, morning = await looking.fetchrow(f"select {asked.about}, morning from bench.places")
+        ((about, morning),) = await looking.fetch(f"select {asked.about}, morning from bench.places")
         return [(about, morning) if "$2" in asked.statement else (about,)] * asked.times
     finally:
         await looking.close()
