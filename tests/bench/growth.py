@@ -13,9 +13,10 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median, quantiles
+from typing import NamedTuple
 
 import asyncpg
 
@@ -29,38 +30,39 @@ OUT = Path(os.environ.get("BENCH_OUT") or ROOT / ".data" / "bench-growth.md")
 MOST = 1.5
 OVERDUE = 1000
 
-QUESTIONS = """
-    create sequence if not exists bench.turn;
-    grant usage on schema bench to parking_service;
-    grant select on bench.places, bench.drivers to parking_service;
-    grant usage on sequence bench.turn to parking_service"""
+# Whom and what the questions are about.
 PLACES = """
     create table if not exists bench.places as
-    select (select min(l.first_spot) from bench.lots l) as first_spot, (select sum(l.spots) from bench.lots l) as spots,
-           (select count(*) from bench.drivers) as drivers,
-           (select l.lot from bench.lots l order by l.share desc limit 1) as largest,
+    select (select l.lot from bench.lots l order by l.share desc limit 1) as largest,
            (select l.lot from bench.lots l order by l.share
             offset (select count(*) / 2 from bench.lots) limit 1) as typical,
-           date_trunc('day', c.now at time zone 'Europe/Berlin') + interval '1 day' as tomorrow,
+           (select d.person from bench.drivers d
+            where d.number = (select count(*) / 2 from bench.drivers)) as now_and_then,
            (select r.person_id from parking.reservations r
-            group by r.person_id order by count(*) desc limit 1) as regular
-    from bench.city c"""
+            group by r.person_id order by count(*) desc limit 1) as regular,
+           (date_trunc('day', c.now at time zone 'Europe/Berlin') + interval '1 day 8 hours')
+               at time zone 'Europe/Berlin' as morning
+    from bench.city c;
+    create sequence if not exists bench.turn"""
 # Another spot each time, far from the last one, and an hour of it that nobody has.
-BOOK = """
-    select b.id
-    from nextval('bench.turn') t, bench.places p,
-    lateral (select d.person from bench.drivers d where d.number = 1 + (t * 7919) % p.drivers) d,
-    lateral (select p.first_spot + (t * 15485863) % p.spots as spot,
-                    (p.tomorrow + interval '8 days' + interval '1 hour' * (t / p.spots))
-                        at time zone 'Europe/Berlin' as starts) s,
-    parking.book(d.person, s.spot, s.starts, s.starts + interval '1 hour') b"""
-BOARD = "select count(*) from bench.places p, parking.board(p.{lot}, p.tomorrow::date)"
-FREE = """
-    select count(*) from bench.places p,
-    parking.free_spots(p.tomorrow at time zone 'Europe/Berlin' + interval '8 hours',
-        p.tomorrow at time zone 'Europe/Berlin' + interval '12 hours', p.{lot})"""
-MINE = "select count(*) from bench.places p, parking.list_reservations({person})"
-STATS = "select * from bench.places p, parking.stats(p.{lot})"
+BOOKINGS = """
+    with city as materialized (
+        select min(l.first_spot) as first_spot, sum(l.spots) as spots, (select count(*) from bench.drivers) as drivers
+        from bench.lots l
+    )
+    select d.person, c.first_spot + (t * 15485863) % c.spots, h.starts, h.starts + interval '1 hour'
+    from city c
+    cross join lateral (select nextval('bench.turn') as t from generate_series(1, $1)) t
+    join bench.drivers d on d.number = 1 + (t * 7919) % c.drivers
+    cross join lateral (
+        select p.morning + interval '192 hours' + interval '1 hour' * (t / c.spots)::integer as starts
+        from bench.places p
+    ) h"""
+BOOK = "select id from parking.book($1, $2, $3, $4)"
+BOARD = "select count(*) from parking.board($1, ($2::timestamptz at time zone 'Europe/Berlin')::date)"
+FREE = "select count(*) from parking.free_spots($2::timestamptz, $2::timestamptz + interval '4 hours', $1)"
+MINE = "select count(*) from parking.list_reservations($1)"
+STATS = "select total_reservations from parking.stats($1)"
 LATE = f"""
     insert into parking.reservations (tenant_id, lot_id, spot_id, person_id, starts, ends, booked_at)
     select s.tenant_id, s.lot_id, s.id, d.person, c.now - interval '3 hours', c.now - interval '2 hours',
@@ -73,30 +75,27 @@ LATE = f"""
         select from parking.reservations r where r.tenant_id = s.tenant_id and r.spot_id = s.id and r.status = 'active')
     limit {OVERDUE}"""
 
-Question = Callable[[asyncpg.Connection], Awaitable[object]]
+
+class Asked(NamedTuple):
+    """A statement, about whom or what (a column of bench.places), how often in a turn, and whether it has a bar."""
+
+    statement: str
+    about: str
+    times: int
+    judged: bool
 
 
-def ask(statement: str) -> Question:
-    """One statement, as the service sends it: prepared once."""
-
-    async def question(connection: asyncpg.Connection) -> object:
-        return await connection.fetchval(statement)
-
-    return question
-
-
-# What is asked, how often in a turn, and whether it has a bar.
-ASKED: dict[str, tuple[str, int, bool]] = {
-    "booking": (BOOK, 150, True),
-    "booking, not waiting for the disk": (BOOK, 150, True),
-    "board of a typical lot": (BOARD.format(lot="typical"), 20, True),
-    "board of the largest lot": (BOARD.format(lot="largest"), 20, True),
-    "free spots of a typical lot": (FREE.format(lot="typical"), 20, True),
-    "free spots of the largest lot": (FREE.format(lot="largest"), 20, True),
-    "my bookings": (MINE.format(person="(select person from bench.drivers where number = 50)"), 20, False),
-    "my bookings, a regular's": (MINE.format(person="p.regular"), 20, False),
-    "stats of a typical lot": (STATS.format(lot="typical"), 5, False),
-    "stats of the largest lot": (STATS.format(lot="largest"), 3, False),
+ASKED = {
+    "booking": Asked(BOOK, "", 150, judged=True),
+    "booking, not waiting for the disk": Asked(BOOK, "", 150, judged=True),
+    "board of a typical lot": Asked(BOARD, "typical", 20, judged=True),
+    "board of the largest lot": Asked(BOARD, "largest", 20, judged=True),
+    "free spots of a typical lot": Asked(FREE, "typical", 20, judged=True),
+    "free spots of the largest lot": Asked(FREE, "largest", 20, judged=True),
+    "my bookings": Asked(MINE, "now_and_then", 20, judged=False),
+    "my bookings, a regular's": Asked(MINE, "regular", 20, judged=False),
+    "stats of a typical lot": Asked(STATS, "typical", 5, judged=False),
+    "stats of the largest lot": Asked(STATS, "largest", 3, judged=False),
 }
 SWEEP = f"stale checker, {OVERDUE:,} lapsed"
 WITHOUT_DISK = "not waiting for the disk"
@@ -130,15 +129,19 @@ async def measure(databases: list[Database], report: Report) -> None:
     everything: dict[str, list[list[float]]] = {name: [[] for _ in databases] for name in (*ASKED, SWEEP)}
     for database in databases:
         city.set_clock(database)
-        city.patiently(database, f"{PLACES}; {QUESTIONS}")
-    waiting = [await database.connect() for database in databases]
-    hasty = [await database.connect(synchronous_commit="off") for database in databases]
+        city.patiently(database, PLACES)
+    # What takes too long is to be told, not cut off.
+    waiting = [await database.connect(statement_timeout="0") for database in databases]
+    hasty = [await database.connect(statement_timeout="0", synchronous_commit="off") for database in databases]
     try:
         for number in range(-1, ROUNDS):
-            for name, (statement, times, _) in ASKED.items():
+            for name, asked in ASKED.items():
                 connections = hasty if WITHOUT_DISK in name else waiting
                 for place in in_turn(databases, number):
-                    took = [await timed(connections[place], ask(statement)) for _ in range(times)]
+                    took = [
+                        await timed(connections[place], asked.statement, *about)
+                        for about in await arguments(databases[place], asked)
+                    ]
                     if number >= 0:  # the first round only fills the caches
                         seconds[name][place].append(median(took))
                         everything[name][place] += took
@@ -159,11 +162,25 @@ def in_turn(databases: list[Database], number: int) -> list[int]:
     return list(range(len(databases)))[:: 1 if number % 2 == 0 else -1]
 
 
-async def timed(connection: asyncpg.Connection, question: Question) -> float:
-    """Seconds until the answer is there."""
+async def arguments(database: Database, asked: Asked) -> list[Sequence[object]]:
+    """Of each of a turn's calls."""
+    looking = await database.connect("postgres")
+    try:
+        if asked.statement == BOOK:
+            return [tuple(row) for row in await looking.fetch(BOOKINGS, asked.times)]
+        ((about, morning),) = await looking.fetch(f"select {asked.about}, morning from bench.places")
+        return [(about, morning) if "$2" in asked.statement else (about,)] * asked.times
+    finally:
+        await looking.close()
+
+
+async def timed(connection: asyncpg.Connection, statement: str, *about: object) -> float:
+    """Seconds until the answer is there; asyncpg prepares what it has been asked before."""
     begun = time.perf_counter()
-    await question(connection)
-    return time.perf_counter() - begun
+    answer = await connection.fetchval(statement, *about)
+    took = time.perf_counter() - begun
+    assert answer is not None
+    return took
 
 
 def sweep(database: Database) -> float:
@@ -195,7 +212,7 @@ def tell(
             low, middle, high = quantiles(shares, n=4)
             cells += [f"{middle:.2f}", f"{low:.2f}–{high:.2f}"]
             if place == len(databases) - 1:
-                judged = name in ASKED and ASKED[name][2]
+                judged = name in ASKED and ASKED[name].judged
                 cells.append(report.judge(f"{name}, {names[-1]} / {names[0]}", middle, at_most=MOST) if judged else "")
         rows.append((name, *cells))
     head = [cell for name in names[1:] for cell in (f"{name} / {names[0]}", "middle half")]

@@ -1,11 +1,9 @@
 """The city of `make bench-growth` is one that its functions could have brought about, and survives an interruption."""
 
-from typing import Any
-
 import pytest
 
 from tests.bench import city
-from tests.bench.growth import BOARD, BOOK, FREE, MINE, PLACES, QUESTIONS, STATS
+from tests.bench.growth import ASKED, BOOK, PLACES, arguments
 from tests.conftest import Connect
 from tests.support import Database
 
@@ -88,12 +86,17 @@ def test_whoever_is_interrupted_goes_on(founded: Database, monkeypatch: pytest.M
 
 async def test_what_is_asked_of_it_has_answers(founded: Database, connect: Connect) -> None:
     city.set_clock(founded)
-    founded.psql(f"{PLACES}; {QUESTIONS}")
+    founded.psql(PLACES)
     service = await connect(database=founded)
-    booked: list[Any] = [await service.fetchval(BOOK) for _ in range(300)]
+    many = ASKED["booking"]._replace(times=300)
+    booked = [await service.fetchval(BOOK, *about) for about in await arguments(founded, many)]
     assert len(set(booked)) == 300  # also those that come back to a spot
-    for lot in ("largest", "typical"):
-        assert await service.fetchval(BOARD.format(lot=lot)) == 3 * SIZE.spots
-        assert 0 < await service.fetchval(FREE.format(lot=lot)) <= SIZE.spots
-        assert (await service.fetchrow(STATS.format(lot=lot)))["total_reservations"] > 0
-    assert await service.fetchval(MINE.format(person="p.regular")) > 0
+    answers = {
+        name: await service.fetchval(asked.statement, *(await arguments(founded, asked))[0])
+        for name, asked in ASKED.items()
+        if asked.statement != BOOK
+    }
+    assert answers["board of a typical lot"] == answers["board of the largest lot"] == 3 * SIZE.spots
+    assert 0 < answers["free spots of the largest lot"] <= answers["free spots of a typical lot"] <= SIZE.spots
+    assert answers["my bookings, a regular's"] > 0
+    assert answers["stats of the largest lot"] > answers["stats of a typical lot"] > 0

@@ -59,7 +59,7 @@ class Repository:
         """One of the recipe's lines, as the server's user, who is the one that may read its files."""
         line = self.fill_in(line)
         as_server = ("runuser", "-u", "postgres", "--") if os.geteuid() == 0 else ()
-        paths = {"lock-path": "lock", "log-path": "log", "spool-path": "spool"}
+        paths = {"lock-path": "lock", "log-path": "log"}
         options = [f"--{name}={self.folder / folder}" for name, folder in paths.items()]
         return run(*as_server, "bash", "-c", f'{line} "$@"', "-", *options, seconds=300, cwd=self.folder)
 
