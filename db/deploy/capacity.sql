@@ -112,4 +112,28 @@ $$;
 comment on function parking_private.require_capacity(bigint, bigint, timestamptz, timestamptz, timestamptz, bigint) is
     'Hold a garage, and refuse a period at some moment of which it is full: garage-full.';
 
+create function parking_private.is_full(
+    lot    parking.lots,
+    starts timestamptz,
+    ends   timestamptz,
+    now    timestamptz
+)
+    returns boolean
+    language plpgsql
+    volatile
+as $$
+begin
+    return lot.walk_ins and exists (
+        select
+        from parking.garages g
+        where g.tenant_id = lot.tenant_id
+          and g.lot_id = lot.id
+          and parking_private.most_inside(g, greatest(is_full.starts, is_full.now), is_full.ends, is_full.now) >= g.spaces
+    );
+end
+$$;
+
+comment on function parking_private.is_full(parking.lots, timestamptz, timestamptz, timestamptz) is
+    'Whether require_capacity() would refuse a period at this moment; it holds nothing, and others may be faster.';
+
 commit;

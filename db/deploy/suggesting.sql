@@ -298,6 +298,7 @@ begin
             order by r.ends
             limit 1
         ) < check_spot.ends then 'booked'
+        when parking_private.is_full(v_lot, starts, ends, v_now) then 'booked'
         else 'available'
     end;
 end
@@ -305,6 +306,7 @@ $$;
 
 comment on function parking.check_spot(bigint, timestamptz, timestamptz, bigint) is
 $$Whether a spot could be booked for a period at this moment: available, booked, maintenance, or closed as the lot is then.
+A spot in a garage that is full then is booked as well.
 
 A period that nobody may book now is refused, as parking.book() refuses it.
 

@@ -28,7 +28,10 @@ begin
     assert parking_private.most_inside(v_garage, v_noon, v_noon + interval '1 hour', v_eight) = 1, 'one booking after another';
     assert parking_private.most_inside(v_garage, v_noon, v_noon + interval '1 hour', v_eight, -2) = 0, 'but for the one that moves';
     perform parking_private.require_capacity(-1, -1, v_eight, v_noon, v_eight);
+    update parking.lots set walk_ins = true where id = -1;
+    assert (select not parking_private.is_full(l, v_eight, v_noon, v_eight) from parking.lots l where l.id = -1);
     update parking.garages set spaces = 2 where tenant_id = -1;
+    assert (select parking_private.is_full(l, v_eight, v_noon, v_eight) from parking.lots l where l.id = -1);
     begin
         perform parking_private.require_capacity(-1, -1, v_eight, v_noon, v_eight);
         assert false, 'a full garage must be refused';

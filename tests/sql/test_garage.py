@@ -187,6 +187,9 @@ async def test_walk_ins_and_bookings_share_the_spaces(connect: Connect) -> None:
         await enter(service, "A 2")
     with refused("garage-full", 409):
         await service.fetch(BOOK, DRIVER_2, 2, hours_ahead(2.5), hours_ahead(3.5))
+    check = "select parking.check_spot(2, $1, $2)"
+    assert await service.fetchval(check, hours_ahead(2.5), hours_ahead(3.5)) == "booked"
+    assert await service.fetchval(check, hours_ahead(0.5), hours_ahead(1)) == "available"
     # When the first vehicle is assumed to have left there is room, and before the bookings there is as well.
     late = await one_row(service, BOOK, DRIVER_2, 2, hours_ahead(5), hours_ahead(6))
     early = await one_row(service, BOOK, DRIVER_2, 2, hours_ahead(0.5), hours_ahead(1))

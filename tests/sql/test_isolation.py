@@ -35,6 +35,9 @@ begin
     returning id into v_spot;
     perform parking.book(v_person, v_spot, parking.clock() + interval '1 hour', parking.clock() + interval '2 hours');
     perform parking_private.audit(v_person, 'lot.built', 'lot', v_lot);
+    perform parking.set_garage(v_person, v_lot), parking.set_tariff(v_person, v_lot, 'Standard', 1000);
+    perform parking.leave_garage(v_person, e.ticket_number, 'Cash')
+    from parking.enter_garage(v_person, v_lot, 'HIDDEN 1') e;
 end
 $$"""
 OURS = "('parking', 'parking_private')"
@@ -51,6 +54,9 @@ async def superuser(connect: Connect) -> asyncpg.Connection:
     driver = await superuser.fetchval("select parking.find_person($1)", DRIVER_1)
     await superuser.execute(
         "select parking.book($1, 1, parking.clock() + interval '1 hour', parking.clock() + interval '2 hours')", driver
+    )
+    await superuser.execute(
+        "select parking.leave_garage(3, e.ticket_number, 'Card') from parking.enter_garage(3, 1, 'SPOTTED 1') e"
     )
     return superuser
 
@@ -95,7 +101,8 @@ async def test_the_owner_sees_nothing_without_a_tenant_and_one_tenant_with_it(su
                     rows = await superuser.fetch(f"select {column} from {table}")
                     assert {str(row[0]) for row in rows} <= {tenant}, table
                     seen[table, tenant] = len(rows)
-    for table in ("parking.people", "parking.lots", "parking.spots", "parking.reservations", "parking.events"):
+    garage = "parking.garages", "parking.tickets", "parking.ticket_lines", "parking.payments"
+    for table in ("parking.people", "parking.lots", "parking.spots", "parking.reservations", "parking.events", *garage):
         assert seen[table, "1"] > 0
         assert seen[table, ""] == seen[table, "999999"] == 0
 
@@ -149,7 +156,11 @@ async def test_a_reporter_sees_the_own_tenant_whatever_is_set(
     own = await shown()
     assert "Hidden spot" in str(own["parking.bookings"])
     assert "boss@elsewhere.example" in str(own["parking.members"])
+    assert "HIDDEN1" in str(own["parking.garage_tickets"])
+    assert "boss@elsewhere.example" in str(own["parking.ledger"])
     assert DRIVER_1 not in str(own)
+    assert "SPOTTED1" not in str(own)
+    assert "operator@parking.com" not in str(own)
     assert "Spot 1" not in str(own)
     for tenant in ("1", "", "0"):
         await reporter.execute("select set_config('parking.tenant', $1, false)", tenant)
