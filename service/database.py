@@ -46,7 +46,7 @@ LANE_SECONDS: Final = 2.0
 LONGEST_QUEUE_SECONDS: Final = 6.0
 
 # What anybody may ask for without an account and what costs more than a booking gets pools of its own, so that it
-# cannot take the drivers' connections, nor the feed's: figures and whole lots, and the boards that the feed reads.
+# cannot take the drivers' connections, nor the feed's: figures, whole lots, strangers' pages; the boards of the feed.
 PUBLIC_POOL_SIZE: Final = 3
 BOARDS_POOL_SIZE: Final = 2
 # Whoever asks whether the service is well gets an answer however many drivers wait.
