@@ -1,8 +1,8 @@
 """Answers that a client may have already: entity tags, 304, and compression, which makes another form of the same.
 
 A tag is strong: a hash of the bytes of the JSON, and the compressed form of the same has the same with `-gzip` or
-`-br` behind it, so that either is compared by what it stands for (RFC 9110, 8.8.3.3). Nothing is kept and nothing is saved but
-bytes: whether something has changed is found out by asking the database for it.
+`-br` behind it, so that either is compared by what it stands for (RFC 9110, 8.8.3.3). Nothing is kept and nothing is
+saved but bytes: whether something has changed is found out by asking the database for it.
 
 What can be changed with If-Match has the tag that parking.version() makes of the same data, and it is parking.expect()
 that compares, in the transaction of the change.
