@@ -415,9 +415,10 @@ comment on function parking_private.spots_now(parking.lots, timestamptz) is
 
 
 create function parking.list_spots(
-    lot   bigint default null,
-    day   date default null,
-    actor bigint default null
+    lot    bigint default null,
+    day    date default null,
+    actor  bigint default null,
+    tenant text default 'default'
 )
     returns table (
         id     bigint,
@@ -433,7 +434,7 @@ create function parking.list_spots(
 as $$
 #variable_conflict use_column
 declare
-    v_lot constant parking.lots := parking_private.enter_lot(list_spots.lot, 'default', list_spots.actor);
+    v_lot constant parking.lots := parking_private.enter_lot(list_spots.lot, list_spots.tenant, list_spots.actor);
     v_now constant timestamptz := parking.clock();
 begin
     if list_spots.day is null then
@@ -465,8 +466,10 @@ begin
 end
 $$;
 
-comment on function parking.list_spots(bigint, date, bigint) is
+comment on function parking.list_spots(bigint, date, bigint, text) is
 $$A lot's spots, each available, booked, in maintenance or closed at this moment; with a day, also its time slots as JSON, as the REST API shows them.
+
+Without a lot it is the tenant's, as find_lot() finds it.
 
 closed: the lot's opening hours have none now. A spot that is booked or in maintenance says that, also while its lot is closed.
 
@@ -479,7 +482,7 @@ Example:
      Spot 3 | handicap |     3
     (1 row)$$;
 
-grant execute on function parking.list_spots(bigint, date, bigint) to parking_service, parking_dba;
+grant execute on function parking.list_spots(bigint, date, bigint, text) to parking_service, parking_dba;
 
 
 create function parking.free_spots(

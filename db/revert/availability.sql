@@ -3,7 +3,7 @@
 begin;
 
 drop function parking.free_spots(timestamptz, timestamptz, bigint, text, bigint);
-drop function parking.list_spots(bigint, date, bigint);
+drop function parking.list_spots(bigint, date, bigint, text);
 drop function parking_private.spots_now(parking.lots, timestamptz);
 drop function parking_private.watched_lot(bigint, date);
 drop function parking.board(bigint, date, bigint);

@@ -63,13 +63,11 @@ async def list_spots(
 ) -> list[Spot]:
     """All spots of a lot. One that is not public takes a token of its own people."""
     rows = await database.rows(
-        """
-        select p.*
-        from parking.session($1, $2) s, parking.find_lot($3, $4, s.actor) l, parking.list_spots(l.id, $5, s.actor) p""",
+        "select p.* from parking.session($1, $2) s, parking.list_spots($3, $4, s.actor, $5) p",
         *caller(request),
         lot or settings.lot,
-        settings.tenant,
         date,
+        settings.tenant,
     )
     return [
         Spot(

@@ -109,7 +109,7 @@ async def test_what_is_booked_or_in_maintenance_says_so_while_the_lot_is_closed(
 
 
 @pytest.mark.parametrize(
-    "signature", ["parking.list_spots(bigint,date,bigint)", "parking.find_lots(text,text,bigint,integer)"]
+    "signature", ["parking_private.spots_now(parking.lots,timestamptz)", "parking.find_lots(text,text,bigint,integer)"]
 )
 async def test_without_looking_at_the_hours_a_closed_lot_is_free(connect: Connect, signature: str) -> None:
     """The negative control of the two tests above."""
