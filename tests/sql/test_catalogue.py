@@ -107,6 +107,7 @@ SERVICE = {
     "add_person",
     "add_row",
     "add_spot",
+    "agree",
     "alternatives",
     "amount_due",
     "assign_role",

@@ -44,7 +44,7 @@ async def come_and_go(connection: asyncpg.Connection, desk: int, ended: Counter[
         # More come than go, so that the garage fills.
         if waiting and (not inside or random_.random() < 0.7):
             try:
-                ticket = await connection.fetchrow(ENTER, ATTENDANT, LOT, waiting[-1])
+                (ticket,) = await connection.fetch(ENTER, ATTENDANT, LOT, waiting[-1])
                 inside.append(ticket["ticket_number"])
                 waiting.pop()
                 ended["entered"] += 1
