@@ -22,7 +22,7 @@ begin;
 set local role parking_owner;
 
 -- What a type asks for is prepared once a session; what a table's CHECK asks for is read out of the catalogue by each insert anew,
--- which cost a booking more than any of its indexes. So a period, an amount and the name of a request are types.
+-- which cost a booking more than any of its indexes. So a period, and the name of a request, are types.
 create domain parking_private.period as tstzrange
     constraint period_has_an_end_after_its_start check (not isempty(value))
     constraint period_lies_in_sane_years check (lower(value) >= '2000-01-01 00:00+00' and upper(value) < '2200-01-01 00:00+00')
@@ -35,11 +35,6 @@ create domain parking_private.request_id as text
     constraint a_request_has_a_name check (length(value) between 1 and 200);
 
 comment on domain parking_private.request_id is 'What a client calls a request of its own.';
-
-create domain parking_private.cents as bigint
-    constraint a_price_is_not_negative check (value >= 0);
-
-comment on domain parking_private.cents is 'A price in hundredths of its currency.';
 
 
 create table parking.reservations (
@@ -55,7 +50,7 @@ create table parking.reservations (
     booked_at timestamptz not null,
     ended_at  timestamptz,
 
-    quoted_cents parking_private.cents,
+    quoted_cents bigint,
     currency     text,
 
     request_id parking_private.request_id,
@@ -67,7 +62,7 @@ create table parking.reservations (
 
     constraint status_agrees_with_its_times check (parking_private.is_sound_status(status, starts, ended_at)),
     constraint a_request_and_a_quote_are_whole check (
-        (request_id is null) = (requested is null) and (quoted_cents is null) = (currency is null)
+        (request_id is null) = (requested is null) and (quoted_cents is null) = (currency is null) and coalesce(quoted_cents, 0) >= 0
     ),
 
     -- The law. Whatever a function checks before is a courtesy.

@@ -7,7 +7,6 @@ drop type parking.reservation_details;
 drop type parking.booking_result;
 drop view parking.bookings;
 drop table parking.reservations;
-drop domain parking_private.cents;
 drop domain parking_private.request_id;
 drop domain parking_private.period;
 
