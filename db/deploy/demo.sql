@@ -118,8 +118,8 @@ begin
         )
         insert into parking.tariff_tiers (tenant_id, tariff_id, from_minutes, increment_minutes, price_cents)
         select t.tenant_id, t.id, 0, 60, 1000 from tariff t;
-        update parking.lots l set priced = true where l.tenant_id = v_tenant and l.id = v_lot;
-        perform parking.set_garage(parking.find_person('operator@parking.com'), v_lot);
+        insert into parking.garages (tenant_id, lot_id, spaces, assumed_stay_seconds) values (v_tenant, v_lot, 140, 14400);
+        update parking.lots l set priced = true, walk_ins = true where l.tenant_id = v_tenant and l.id = v_lot;
         with person as (
             insert into parking.people (tenant_id, email, display_name, password_hash)
             select v_tenant, 'attendant@parking.com', 'Atti Attendant', p.password_hash

@@ -115,6 +115,7 @@ async def test_the_life_of_a_booking_reaches_every_client(either: Service, conne
             assert str(other["id"]) not in [str(event.get("reservation_id")) for event in events]
 
 
+@pytest.mark.usefixtures("no_walk_ins")
 async def test_every_event_comes_once_though_commits_come_out_of_order(service: Service, connect: Connect) -> None:
     early, late = await connect(), await connect()
     async with listening(service) as socket:
@@ -128,6 +129,7 @@ async def test_every_event_comes_once_though_commits_come_out_of_order(service: 
         assert await silent(socket)
 
 
+@pytest.mark.usefixtures("no_walk_ins")
 async def test_a_ringer_that_rolls_back_keeps_nobodys_change(service: Service, connect: Connect) -> None:
     """It took the bell with it: the poll finds what the bell did not announce."""
     ringer, other = await connect(), await connect()
