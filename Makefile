@@ -39,7 +39,7 @@ bench: ## what things cost, as ratios, against their bars (ten minutes); the REA
 	@tests/prepare
 	@"$(VENV)/bin/python" -m tests.bench
 
-bench-growth: ## the same questions with 10 thousand, 1 million and 10 million reservations (hours and 30 GB; resumable)
+bench-growth: ## the same questions with 10 thousand, 1 million and 10 million reservations (an hour or two, 25 GB; resumable)
 	@tests/prepare
 	@"$(VENV)/bin/python" -m tests.bench.growth
 

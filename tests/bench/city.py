@@ -21,6 +21,7 @@ LOTS_AT_ONCE = 20
 DRIVERS_AT_ONCE = 20_000
 # What of a day's reservations is made for the days to come; people book for tomorrow rather than for next week.
 AHEAD = {7: 0.02, 6: 0.03, 5: 0.04, 4: 0.06, 3: 0.08, 2: 0.12, 1: 0.25, 0: 0.4}
+MOST_IDLE_DAYS = 30  # of a very small city
 WEEKENDS = {5: 0.9, 6: 0.6}
 
 
@@ -112,7 +113,7 @@ def fill(database: Database, size: Size, total: int) -> None:
     bar = Bar("reservations", total)
     done = filled(database)
     there = {date.fromisoformat(day) for day in database.psql("select day from bench.days").split()}
-    number = max(AHEAD)
+    number, idle = max(AHEAD), 0
     while done < total:
         bar.show(done)
         day = today + timedelta(days=number)
@@ -131,8 +132,9 @@ def fill(database: Database, size: Size, total: int) -> None:
         else:
             wanted = round(size.per_day * WEEKENDS.get(day.weekday(), 1.1))
         made = int(patiently(database, f"select bench.fill_day('{day}', {wanted}, {total - done})"))
-        if not made:
-            raise RuntimeError(f"the city has no room for a booking on {day}")
+        idle = 0 if made else idle + 1
+        if idle > MOST_IDLE_DAYS:
+            raise RuntimeError(f"nobody has booked anything for {MOST_IDLE_DAYS} days from {day} on")
         done += made
     bar.show(done)
     patiently(database, "vacuum analyze")

@@ -280,5 +280,5 @@ async def test_a_row_of_a_full_lot_is_found_by_its_spots(connect: Connect) -> No
     plans.clear()
     await superuser.fetch("select from parking.overview(2, current_date + 7)")
     plan = "\n".join(plans)
-    assert "reservations_by_lot" in plan
+    assert "using reservations_live_by_spot" in plan
     assert "Seq Scan on reservations" not in plan

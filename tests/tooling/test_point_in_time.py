@@ -83,9 +83,7 @@ def repository() -> Iterator[Repository]:
         (folder / "pgbackrest.conf").write_text(made.fill_in(recipe("ini")))
         (folder / "pgbackrest.conf").chmod(0o644)
         settings = made.fill_in(recipe("conf"))
-        archive = (
-            f" --lock-path={folder / 'lock'} --log-path={folder / 'log'} --spool-path={folder / 'spool'} archive-push"
-        )
+        archive = f" --lock-path={folder / 'lock'} --log-path={folder / 'log'} archive-push"
         with (made.data / "postgresql.conf").open("a") as conf:
             conf.write(settings.replace(" archive-push", archive))
         cluster.stop()
