@@ -72,6 +72,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             sockets.events_socket,
             sockets.board_socket,
             sockets.operate_socket,
+            sockets.garage_socket,
             sockets.bookings_socket,
         ],
         dependencies={name: _provide(part) for name, part in parts.items()},

@@ -21,7 +21,10 @@ _, SCHEMAS = msgspec.json.schema_components([Event, Mark], ref_template="#/compo
 MESSAGES: dict[str, tuple[str, str]] = {
     "event": (
         "Event",
-        "A spot was booked, its booking rescheduled, cancelled, completed or released, or its state set by hand.",
+        (
+            "A spot was booked, its booking rescheduled, cancelled, completed or released, or its state set by hand; "
+            "or a vehicle without a booking entered a garage or left it, or its ticket was voided."
+        ),
     ),
     "hello": ("Mark", "Everything that was missed has been sent; from here on events come as they happen."),
     "reset": (

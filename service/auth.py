@@ -136,6 +136,18 @@ def admit_bearer(connection: Connection, _: BaseRouteHandler) -> None:
     connection.scope["user"] = bearer(connection) if "authorization" in connection.headers else None
 
 
+def admit_desk(connection: Connection, _: BaseRouteHandler) -> None:
+    """A guard of the garage's own routes: a Bearer token, or none where they are open to the desk of one garage.
+
+    Whoever sends none is the desk, and that has one garage: another one takes a token.
+    """
+    settings: Settings = connection.app.state.settings
+    if settings.garage_desk is None or "lot" in connection.query_params:
+        require_bearer(connection, _)
+    else:
+        admit_bearer(connection, _)
+
+
 def caller(connection: Connection) -> tuple[uuid.UUID | None, Address | None]:
     """What parking.session() asks for: the session of whoever signs the request, if anybody does, and the address."""
     identity = connection.scope.get("user")

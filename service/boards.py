@@ -329,7 +329,12 @@ class Boards:
 
 
 def _places(event: Record | Mapping[str, Any]) -> Iterator[tuple[int, dt.datetime, dt.datetime | None]]:
-    """The lot and the periods that an event is about: what is rescheduled leaves one and takes another."""
+    """The lot and the periods that an event is about: what is rescheduled leaves one and takes another.
+
+    A vehicle without a booking stands on no spot in particular, and no board shows it.
+    """
+    if event["spot_id"] is None:
+        return
     yield event["lot_id"], event["starts"], event["ends"]
     if event["former_starts"] is not None:
         yield event["lot_id"], event["former_starts"], event["former_ends"]

@@ -77,18 +77,23 @@ from parking.events_after($1, $2, $3, $4) e
 
 class Event(msgspec.Struct, frozen=True):
     """What happened to a spot: it was booked, its booking rescheduled, cancelled, completed or released, or a state
-    overridden. It does not say who did it.
+    overridden; or to a garage: a vehicle without a booking entered or left it, or its ticket was voided. It does not
+    say who did it, nor which vehicle.
 
     rescheduled: `former_start_time` and `former_end_time`, which no other event has, are the period that it had before.
 
     overridden: somebody said what state the spot is in, perhaps without an end, or took it back; ask for the state.
 
+    entered, left, voided: there is no spot, and of who entered no end; the garage has one vehicle more, or one less.
+
     `cursor` stands behind it: whoever comes back with `?after=<cursor>` goes on with the next one.
     """
 
     id: int
-    type: Literal["booked", "rescheduled", "cancelled", "completed", "released", "overridden"]
-    spot_id: int
+    type: Literal[
+        "booked", "rescheduled", "cancelled", "completed", "released", "overridden", "entered", "left", "voided"
+    ]
+    spot_id: int | None
     lot_id: int
     start_time: dt.datetime
     end_time: dt.datetime | None

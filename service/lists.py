@@ -140,7 +140,9 @@ class Lists:
             self._spoil_all()
             return
         self._places |= {
-            (row["lot_id"], row["spot_id"], row["starts"]) for row in events if row["type"] != "overridden"
+            (row["lot_id"], row["spot_id"], row["starts"])
+            for row in events
+            if row["type"] != "overridden" and row["spot_id"] is not None
         }
         if self._places:
             self._rung.set()

@@ -80,6 +80,7 @@ config = OpenAPIConfig(
         Tag("spots", "What is free, now and on a day."),
         Tag("lots", "What a lot consists of, and its board."),
         Tag("prices", "What a stay costs; tariffs, season passes and discounts."),
+        Tag("garage", "Tickets at the gate, for vehicles without a booking: in, out, and the garage in numbers."),
         Tag("reservations", "Book, look up and complete."),
         Tag("statistics", "How a lot is used."),
         Tag("people", "The people of a tenant and their roles, for its administrators."),

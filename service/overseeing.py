@@ -1,4 +1,5 @@
-"""Every operator's view that somebody has open: read when something has happened in its lot, sent by difference.
+"""The views that those who run a lot have open, operators and attendants of a garage: read when something has happened
+in it, sent by difference.
 
 A view shows who did what, so each is read in the name of the session that has it open: whoever loses the permission, or
 signs out, is told by the next reading. They are few, and each is read at most once a window, however much happens.
@@ -12,9 +13,10 @@ import logging
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
-from typing import Final
+from typing import Final, Protocol
 
 import asyncpg
+from asyncpg import Record
 from msgspec import Struct
 
 from service.boards import jittered
@@ -23,7 +25,6 @@ from service.feed import BOARD_HEARTBEAT, HEARTBEAT_SECONDS, Follower
 from service.forwarding import Address
 from service.outbox import POLICY_VIOLATION, TRY_AGAIN_LATER, Outbox
 from service.pages.language import speaking
-from service.pages.sight import SIGHT, Sight, Where, render_parts
 from service.problems import Problem, to_problem
 
 log = logging.getLogger(__name__)
@@ -37,12 +38,28 @@ LARGEST_BACKLOG: Final = 16
 MOST_VIEWS: Final = 200
 
 
+class Place(Protocol):
+    """What a window shows, and how: the statement, what it takes behind a lot and a tenant, and the parts to send."""
+
+    @property
+    def lot(self) -> int | None: ...
+
+    @property
+    def statement(self) -> str: ...
+
+    @property
+    def arguments(self) -> tuple[object, ...]: ...
+
+    def draw(self, record: Record, /) -> dict[str, str]:
+        """Every part, in the language that is spoken."""
+
+
 class Window(Struct, frozen=True):
     """Whose window it is, what it shows, and in which language."""
 
     session: uuid.UUID
     address: Address | None
-    where: Where
+    where: Place
     language: str
 
 
@@ -57,7 +74,8 @@ class Overseers:
     async def watching(self, window: Window, follower: Follower) -> AsyncIterator[Outbox]:
         """An Outbox that gets the whole view as HTML, and then each part of it that changes.
 
-        Who may not see it learns so from the first reading: not-permitted, unknown-lot, unknown-spot.
+        Who may not see it learns so from the first reading: not-permitted, unknown-lot, unknown-spot, no-garage,
+        unknown-ticket.
         """
         if self._open >= MOST_VIEWS:
             log.warning("%d views of lots are open; no more can be opened", MOST_VIEWS)
@@ -78,22 +96,22 @@ class Overseers:
         finally:
             self._open -= 1
 
-    async def _read(self, window: Window) -> Sight:
-        record = await self._database.row(
-            SIGHT, window.session, window.address, window.where.lot, None, *window.where.arguments, pool="boards"
+    async def _read(self, window: Window) -> Record:
+        where = window.where
+        return await self._database.row(
+            where.statement, window.session, window.address, where.lot, None, *where.arguments, pool="boards"
         )
-        return Sight.of(record, window.where)
 
 
 class _View:
     """One window: what it has been sent, by part."""
 
-    def __init__(self, window: Window, sight: Sight) -> None:
+    def __init__(self, window: Window, record: Record) -> None:
         self.outbox = Outbox(LARGEST_BACKLOG, lambda: "".join(self._parts.values()))
         self._window = window
         self._stale = asyncio.Event()
         self._parts: dict[str, str] = {}
-        self._show(sight)
+        self._show(record)
 
     async def listen(self, follower: Follower) -> None:
         """What an event says does not matter here, only that there is one."""
@@ -101,7 +119,7 @@ class _View:
             await follower.outbox.get()
             self._stale.set()
 
-    async def keep(self, read: Callable[[Window], Awaitable[Sight]]) -> None:
+    async def keep(self, read: Callable[[Window], Awaitable[Record]]) -> None:
         """Read again when something has happened, and when time alone may have changed something."""
         while True:
             await asyncio.sleep(WINDOW_SECONDS)
@@ -125,9 +143,9 @@ class _View:
                 self.outbox.close(TRY_AGAIN_LATER)
                 return
 
-    def _show(self, sight: Sight) -> None:
+    def _show(self, record: Record) -> None:
         with speaking(self._window.language):
-            parts = render_parts(sight)
+            parts = self._window.where.draw(record)
         before, self._parts = self._parts, parts
         if frame := "".join(html for name, html in parts.items() if before.get(name) != html):
             self.outbox.put(frame)

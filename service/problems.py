@@ -264,13 +264,17 @@ class Alternative(Struct):
 
 
 class ProblemDocument(Struct, omit_defaults=True):
-    """RFC 9457, with members of our own: what to do about it, what is wrong, what is free instead."""
+    """RFC 9457, with members of our own: what to do about it, what is wrong, what is free instead.
+
+    `message` is `detail` once more, under the name by which clients of the garage's interface look for it.
+    """
 
     type: str
     title: str
     status: int
     detail: str
     instance: str
+    message: str
     remedy: str | UnsetType = UNSET
     errors: list[FieldError] | UnsetType = UNSET
     alternatives: list[Alternative] | UnsetType = UNSET
@@ -333,6 +337,7 @@ class Problem(Exception):
             status=self.status,
             detail=self.detail,
             instance=instance,
+            message=self.detail,
             remedy=self.remedy or UNSET,
             errors=self.errors or UNSET,
             alternatives=self.alternatives or UNSET,

@@ -60,6 +60,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     person_requests: int = 2000
     address_requests: int = 10_000
     public_url: str = ""
+    garage_lot: int | None = None
+    garage_desk: str | None = None
 
     def __repr__(self) -> str:
         return f"Settings(tenant={self.tenant!r}, lot={self.lot}, host={self.host!r}, port={self.port})"
@@ -95,6 +97,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         read.optional("PERSON_REQUESTS", _whole_number(0, 1_000_000))
         read.optional("ADDRESS_REQUESTS", _whole_number(0, 1_000_000))
         read.optional("PUBLIC_URL", _origin)
+        read.optional("GARAGE_LOT", _whole_number(1, 2**63 - 1))
+        read.optional("GARAGE_DESK", str)
+        read.together("GARAGE_LOT", "GARAGE_DESK")
         read.nothing_else()
         if read.faults:
             raise SettingsError(read.faults)
@@ -118,6 +123,13 @@ class _Reader:
                 self.values[name.lower()] = parse(text)
             except ValueError as error:
                 self.faults.append(f"{PREFIX}{name} {error}.")
+
+    def together(self, *names: str) -> None:
+        """All of them, or none: what one says means nothing without the others."""
+        missing = [name for name in names if not self.environ.get(PREFIX + name, "").strip()]
+        if len(missing) < len(names):
+            all_of_them = " and ".join(PREFIX + name for name in names)
+            self.faults += [f"{PREFIX}{name} is not set; {all_of_them} go together." for name in missing]
 
     def database_url(self, name: str) -> None:
         if (text := self._required_secret(name)) and urlsplit(text).scheme not in ("postgresql", "postgres"):

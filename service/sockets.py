@@ -1,5 +1,5 @@
 """WebSockets: JSON events for API clients at /ws, HTML for the pages at /ws/board,
-/ws/bookings and /ws/operate.
+/ws/bookings, /ws/operate and /ws/garage.
 
 A socket asks the database when it opens, and from then on hears the feed. All send a heartbeat when nothing
 happens, ignore what the client sends, and are closed with 1012 when the service stops or the access token lapses, with
@@ -13,7 +13,7 @@ import contextlib
 import datetime as dt
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
 
@@ -27,8 +27,9 @@ from service.auth import Identity, address_of, bearer, network_of, refresh_cooki
 from service.database import Database
 from service.feed import Feed, Follower, Mark
 from service.outbox import POLICY_VIOLATION, SERVICE_RESTART, TRY_AGAIN_LATER, Outbox
-from service.overseeing import Overseers, Window
+from service.overseeing import Overseers, Place, Window
 from service.pages.cells import Lot
+from service.pages.counter import LONGEST_TICKET, Desk
 from service.pages.language import language_of
 from service.pages.places import Floors, Parts, Rows, Types, View
 from service.pages.sight import Where
@@ -169,36 +170,40 @@ async def operate_socket(  # noqa: PLR0917 (Litestar gives them by name)
     spot: Annotated[int | None, QueryParameter(name="spot", ge=1, le=2**63 - 1)] = None,
 ) -> None:
     """The operator's view of a lot as its page swaps it in: all of it at first, then the parts that change."""
-    _require_own_origin(socket)
-    identity = session(socket)
-    try:
-        record = await database.row(
-            FIND_OVERSEER,
-            lot or settings.lot,
-            settings.tenant,
-            identity and identity.session,
-            None if identity else refresh_cookie(socket),
-            address_of(socket),
-        )
-    except PostgresError as error:
-        if to_problem(error).slug != SESSION_OVER:
-            raise
-        await socket.accept()
-        await socket.close(code=POLICY_VIOLATION, reason=SESSION_OVER)
-        return
-    if record["actor"] is None:
-        raise Problem.of("not-signed-in")
-    await feed.refresh()
-    window = Window(
-        record["session"],
-        address_of(socket),
-        Where(record["id"], day or record["today"], row, part, spot),
-        language_of(socket),
+    await _oversee(
+        socket,
+        database,
+        settings,
+        feed,
+        open_sessions,
+        overseers,
+        lot,
+        lambda at, today: Where(at, day or today, row, part, spot),
     )
-    with feed.following(record["id"]) as follower:
-        async with overseers.watching(window, follower) as outbox:
-            with open_sessions.holding(record["session"], record["id"], record["actor"], outbox):
-                await _converse(socket, outbox, lifetime=_lifetime(identity))
+
+
+@websocket("/ws/garage")
+async def garage_socket(  # noqa: PLR0917 (Litestar gives them by name)
+    socket: Socket,
+    database: NamedDependency[Database],
+    settings: NamedDependency[Settings],
+    feed: NamedDependency[Feed],
+    open_sessions: NamedDependency[OpenSessions],
+    overseers: NamedDependency[Overseers],
+    lot: LotNumber = None,
+    ticket: Annotated[str | None, QueryParameter(name="ticket", max_length=LONGEST_TICKET)] = None,
+) -> None:
+    """The attendant's view of a garage as its page swaps it in: all of it at first, then the parts that change."""
+    await _oversee(
+        socket,
+        database,
+        settings,
+        feed,
+        open_sessions,
+        overseers,
+        lot or settings.garage_lot,
+        lambda at, _: Desk(at, ticket),
+    )
 
 
 @websocket("/ws/bookings")
@@ -232,6 +237,44 @@ async def bookings_socket(
         open_sessions.holding(record["session"], None, record["actor"], outbox),
     ):
         await _converse(socket, outbox, lifetime=_lifetime(identity))
+
+
+async def _oversee(  # noqa: PLR0917 (its callers are two, and here)
+    socket: Socket,
+    database: Database,
+    settings: Settings,
+    feed: Feed,
+    open_sessions: OpenSessions,
+    overseers: Overseers,
+    lot: int | None,
+    where: Callable[[int, dt.date], Place],
+) -> None:
+    """A view of a lot for somebody who may have one; `where` says which, of a lot and the day that it is there."""
+    _require_own_origin(socket)
+    identity = session(socket)
+    try:
+        record = await database.row(
+            FIND_OVERSEER,
+            lot or settings.lot,
+            settings.tenant,
+            identity and identity.session,
+            None if identity else refresh_cookie(socket),
+            address_of(socket),
+        )
+    except PostgresError as error:
+        if to_problem(error).slug != SESSION_OVER:
+            raise
+        await socket.accept()
+        await socket.close(code=POLICY_VIOLATION, reason=SESSION_OVER)
+        return
+    if record["actor"] is None:
+        raise Problem.of("not-signed-in")
+    await feed.refresh()
+    window = Window(record["session"], address_of(socket), where(record["id"], record["today"]), language_of(socket))
+    with feed.following(record["id"]) as follower:
+        async with overseers.watching(window, follower) as outbox:
+            with open_sessions.holding(record["session"], record["id"], record["actor"], outbox):
+                await _converse(socket, outbox, lifetime=_lifetime(identity))
 
 
 def _lifetime(identity: Identity | None) -> float | None:

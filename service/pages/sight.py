@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import groupby
-from typing import Any, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -75,6 +75,8 @@ class Where(Struct, frozen=True):
     part: int = 1
     spot: int | None = None
 
+    statement: ClassVar[str] = SIGHT
+
     @property
     def arguments(self) -> tuple[object, ...]:
         """For SIGHT, behind the lot and its tenant."""
@@ -91,6 +93,11 @@ class Where(Struct, frozen=True):
         """Its address, or that of one that differs in something."""
         query = self.query(**changes)
         return f"/operate?{query}" if query else "/operate"
+
+    def draw(self, record: Record) -> dict[str, str]:
+        """Every part that follows, to be swapped in where it is open."""
+        sight = Sight.of(record, self)
+        return {name: str(getattr(_macros, name)(sight, oob=True)) for name in PARTS}
 
 
 class Figures(Struct, frozen=True):
@@ -199,8 +206,8 @@ class Entry(Struct, frozen=True):
     id: int
     at: dt.datetime
     type: str
-    spot_id: int
-    spot: str
+    spot_id: int | None
+    spot: str | None
     starts: dt.datetime
     ends: dt.datetime | None
     former_starts: dt.datetime | None
@@ -424,6 +431,9 @@ def event_word(kind: str) -> str:
         "completed": _("Completed"),
         "released": _("Released"),
         "overridden": _("State set"),
+        "entered": _("Vehicle in"),
+        "left": _("Vehicle out"),
+        "voided": _("Ticket void"),
     }.get(kind, kind)
 
 
@@ -455,8 +465,3 @@ PARTS: Final[Sequence[str]] = (
     "condition",
     "log",
 )
-
-
-def render_parts(sight: Sight) -> dict[str, str]:
-    """Every part that follows, to be swapped in where it is open."""
-    return {name: str(getattr(_macros, name)(sight, oob=True)) for name in PARTS}

@@ -1,0 +1,257 @@
+"""What the attendant of a garage sees: the answer of one statement, and the parts of the page that follow it.
+
+The page draws these parts and the socket sends them again when they have changed, by the same macros.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, ClassVar, Final, TypeVar
+from urllib.parse import urlencode
+
+import msgspec
+from asyncpg import Record
+from babel.dates import format_skeleton, format_time
+from babel.numbers import format_currency, format_decimal, format_percent
+from msgspec import Struct
+
+from service.pages.cells import Lot
+from service.pages.language import _, babel_locale
+from service.pages.rendering import environment
+from service.zones import zone_of
+
+T = TypeVar("T")
+
+# As long as the column; no number comes near.
+LONGEST_TICKET: Final = 40
+LATEST: Final = 15
+# Who stays for longer than was assumed is listed from the longest stay on; what is beyond these is only counted.
+MOST_OVERSTAYS: Final = 50
+
+# The permission is asked for by the first of the garage's functions.
+COUNTER: Final = f"""
+    select l.id, l.tenant_slug, l.name, l.address, l.time_zone, l.today, s.actor, parking.clock() as now,
+           g.stats, m.methods, a.activities, o.overstays, o.overstaying, t.ticket, q.lines
+    from parking.session($1, $2) s
+    cross join lateral parking.find_lot($3, $4, s.actor) l
+    cross join lateral (select to_json(g) as stats from parking.garage_stats(s.actor, l.id) g) g
+    cross join lateral (
+        select json_agg(m.name order by m.ordinality) as methods
+        from parking.list_payment_methods(s.actor) with ordinality m
+    ) m
+    cross join lateral (
+        select json_agg(a) as activities from parking.list_activities(s.actor, l.id, {LATEST}) a
+    ) a
+    cross join lateral (
+        select count(*) as overstaying,
+               json_agg(o order by o.ordinality) filter (where o.ordinality <= {MOST_OVERSTAYS}) as overstays
+        from parking.overstays(s.actor, l.id) with ordinality o
+    ) o
+    left join lateral (
+        select f.ticket_number as number, f.status, to_json(f) as ticket
+        from parking.find_ticket(s.actor, $5) f
+        where $5 is not null and f.lot_id = l.id
+    ) t on true
+    left join lateral (
+        select json_agg(q order by q.position) as lines
+        from parking.amount_due(s.actor, t.number) q
+        where t.status = 'open'
+    ) q on true
+"""  # noqa: S608 (two numbers of ours)
+
+
+class Desk(Struct, frozen=True):
+    """What the window shows: which lot's garage, and which ticket, if one is looked at."""
+
+    lot: int | None = None
+    ticket: str | None = None
+
+    statement: ClassVar[str] = COUNTER
+
+    @property
+    def arguments(self) -> tuple[object, ...]:
+        """For COUNTER, behind the lot and its tenant."""
+        return (self.ticket,)
+
+    def query(self, **changes: object) -> str:
+        """The query of its address, or of one that differs in something."""
+        given = {"lot": self.lot, "ticket": self.ticket} | changes
+        return urlencode({name: value for name, value in given.items() if value is not None})
+
+    def url(self, **changes: object) -> str:
+        """Its address, or that of one that differs in something."""
+        query = self.query(**changes)
+        return f"/garage?{query}" if query else "/garage"
+
+    def draw(self, record: Record) -> dict[str, str]:
+        """Every part that follows, to be swapped in where it is open."""
+        counter = Counter.of(record, self)
+        return {name: str(getattr(_macros, name)(counter, oob=True)) for name in PARTS}
+
+
+class Stats(Struct, frozen=True):
+    """A row of parking.garage_stats."""
+
+    total_spaces: int
+    occupied_spaces: int
+    available_spaces: int
+    hourly_rate_cents: int | None
+    todays_revenue_cents: int
+    currency: str | None
+    vehicles_processed_today: int
+    average_stay_seconds: Decimal | None
+
+
+class Ticket(Struct, frozen=True):
+    """A parking.ticket."""
+
+    ticket_number: str
+    plate: str
+    vehicle: str
+    entered_at: dt.datetime
+    left_at: dt.datetime | None
+    status: str
+    minutes: int | None
+    amount_cents: int | None
+    currency: str | None
+    method: str | None
+
+    @property
+    def is_open(self) -> bool:
+        return self.left_at is None
+
+
+class Line(Struct, frozen=True):
+    """A row of parking.amount_due."""
+
+    line: str
+    quantity: Decimal
+    unit_cents: int
+    amount_cents: int
+    currency: str
+
+
+class Counter(Struct, frozen=True):
+    """All of it, at one moment."""
+
+    desk: Desk
+    lot: Lot
+    now: dt.datetime
+    stats: Stats
+    methods: list[str]
+    activities: list[Ticket]
+    overstays: list[Ticket]
+    overstaying: int
+    ticket: Ticket | None
+    lines: list[Line]
+
+    @classmethod
+    def of(cls, record: Record, desk: Desk) -> Counter:
+        """From the row of COUNTER."""
+
+        def many(name: str, kind: type[T]) -> list[T]:
+            return msgspec.json.decode(record[name] or "[]", type=list[kind])  # type: ignore[valid-type]
+
+        return cls(
+            desk=msgspec.structs.replace(desk, lot=record["id"]),
+            lot=Lot.of(record),
+            now=record["now"],
+            stats=msgspec.json.decode(record["stats"], type=Stats),
+            methods=many("methods", str),
+            activities=many("activities", Ticket),
+            overstays=many("overstays", Ticket),
+            overstaying=record["overstaying"],
+            ticket=None if record["ticket"] is None else msgspec.json.decode(record["ticket"], type=Ticket),
+            lines=many("lines", Line),
+        )
+
+    @property
+    def due(self) -> int:
+        """What is to be paid for the ticket that is looked at, at this moment, in cents."""
+        return sum(line.amount_cents for line in self.lines)
+
+    @property
+    def currency(self) -> str | None:
+        return self.lines[0].currency if self.lines else self.stats.currency
+
+    @property
+    def share(self) -> str:
+        """How full it is, as the reader writes percentages; never full before it is."""
+        percent = min(100, 100 * self.stats.occupied_spaces // self.stats.total_spaces)
+        return format_percent(percent / 100, locale=babel_locale())
+
+    @property
+    def average_stay(self) -> str:
+        """Of those that have left today."""
+        if self.stats.average_stay_seconds is None:
+            return "–"
+        hours = format_decimal(round(self.stats.average_stay_seconds / 3600, 1), format="0.0", locale=babel_locale())
+        return _("%(hours)s h") % {"hours": hours}
+
+    def money(self, cents: int | None, currency: str | None = None) -> str:
+        """An amount as the reader writes it."""
+        if cents is None:
+            return "–"
+        amount, unit = Decimal(cents) / 100, currency or self.stats.currency
+        if unit is None:
+            return format_decimal(amount, format="0.00", locale=babel_locale())
+        return format_currency(amount, unit, locale=babel_locale())
+
+    def stay(self, ticket: Ticket) -> str:
+        """How long, up to now where the vehicle is still inside; started minutes count."""
+        minutes = ticket.minutes
+        if minutes is None:
+            minutes = max(0, -int((ticket.entered_at - self.now) // dt.timedelta(minutes=1)))
+        if minutes < 60:  # noqa: PLR2004 (an hour)
+            return _("%(minutes)s min") % {"minutes": minutes}
+        return _("%(hours)s h %(minutes)s min") % {"hours": minutes // 60, "minutes": f"{minutes % 60:02}"}
+
+    def moment(self, moment: dt.datetime) -> str:
+        """The day, unless it is today in the garage, and the time of day by its clock."""
+        local = moment.astimezone(zone_of(self.lot.time_zone))
+        clock = format_time(local, "short", tzinfo=local.tzinfo, locale=babel_locale())
+        if local.date() == self.lot.today:
+            return clock
+        return f"{format_skeleton('MMMEd', local, local.tzinfo, locale=babel_locale())}, {clock}"
+
+    def state(self, ticket: Ticket) -> str:
+        """How it stands with a ticket, in a word."""
+        return {
+            "open": _("Inside"),
+            "paid": _("Paid"),
+            "lost": _("Ticket lost, paid"),
+            "void": _("Void"),
+        }.get(ticket.status, ticket.status)
+
+
+VEHICLES: Final = ("Car", "Motorcycle", "Van", "Truck", "Bus")
+"""What the entry form offers; others come from clients."""
+
+
+def vehicle_word(vehicle: str) -> str:
+    """A kind of vehicle in the reader's words; one that we do not offer, as it was written."""
+    return {
+        "Car": _("Car"),
+        "Motorcycle": _("Motorcycle"),
+        "Van": _("Van"),
+        "Truck": _("Truck"),
+        "Bus": _("Bus"),
+    }.get(vehicle, vehicle)
+
+
+def method_word(method: str) -> str:
+    """A method of payment in the reader's words."""
+    return {
+        "cash": _("Cash"),
+        "card": _("Card"),
+    }.get(method, method)
+
+
+environment.filters["vehicle_word"] = vehicle_word
+environment.filters["method_word"] = method_word
+
+_macros: Any = environment.get_template("garage_parts.html").module
+
+PARTS: Final[Sequence[str]] = ("tiles", "due", "activities", "overstays")
