@@ -28,6 +28,7 @@ from service.edge import require_plain_query
 from service.feed import Feed
 from service.openapi import problems
 from service.problems import PROBLEM_JSON, TRANSPORT, Problem, ProblemDocument, to_problem
+from service.settings import Settings
 
 PLAN: Final = Path(__file__).parent.parent / "sqitch.plan"
 CHANGE: Final = re.compile(r"^([^\s@%#]\S*)(?: \[[^\]]*\])? (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ) ", re.MULTILINE)
@@ -39,6 +40,9 @@ LONGEST_LAG_SECONDS: Final = 5.0
 READINESS: Final = "select r.deployed, r.has_change, r.sweep, r.overdue_since, r.at from parking.readiness($1, $2) r"
 
 CheckStatus = Literal["ok", "warning", "failed"]
+
+# What the desk does most often, in its name: it exists, it may, and there is a garage.
+DESK: Final = "select g.total_spaces from parking.garage_stats(parking.find_person($1, $2), $3) g"
 
 SWEEPS: Final[dict[str, tuple[CheckStatus, str]]] = {
     "running": ("ok", "pg_cron runs, and nothing has been overdue for long."),
@@ -62,7 +66,7 @@ class Liveness(Struct):
 
 
 class Readiness(Struct):
-    """This instance takes requests. `checks` has database, migrations, feed and sweep."""
+    """This instance takes requests. `checks` has database, migrations, feed and sweep, and garage if one is open."""
 
     checks: dict[str, Check]
     status: Literal["ready"] = "ready"
@@ -101,12 +105,14 @@ class Status(Struct, kw_only=True):
 class Health:
     """What is known about how this instance is doing."""
 
-    def __init__(self, database: Database, feed: Feed) -> None:
+    def __init__(self, database: Database, feed: Feed, settings: Settings) -> None:
         self._database = database
         self._feed = feed
+        self._settings = settings
         self._change = planned_change()
         self._reading = asyncio.Lock()
         self._found: Record | Exception | None = None
+        self._desk: Record | Exception | None = None
         self._found_at = 0.0
         self.stopping = False
 
@@ -127,6 +133,8 @@ class Health:
             else Check("failed", "The record is not being read."),
             "sweep": _sweep_check(found),
         }
+        if self._settings.garage_desk is not None:
+            checks["garage"] = _garage_check(self._desk)
         if self.stopping:
             checks["service"] = Check("failed", "It is being stopped.")
         return checks
@@ -144,12 +152,17 @@ class Health:
         clock = asyncio.get_running_loop().time
         async with self._reading:
             if self._found is None or clock() - self._found_at > READING_SECONDS:
-                try:
-                    self._found = await self._database.row(READINESS, *self._change, pool="operations")
-                except (PostgresError, asyncpg.InterfaceError, Problem, OSError) as error:
-                    self._found = error
+                self._found = await self._ask(READINESS, *self._change)
+                if (desk := self._settings.garage_desk) is not None:
+                    self._desk = await self._ask(DESK, desk, self._settings.tenant, self._settings.garage_lot)
                 self._found_at = clock()
             return self._found
+
+    async def _ask(self, sql: str, *args: object) -> Record | Exception:
+        try:
+            return await self._database.row(sql, *args, pool="operations")
+        except (PostgresError, asyncpg.InterfaceError, Problem, OSError) as error:
+            return error
 
 
 def planned_change() -> tuple[str, dt.datetime]:
@@ -176,6 +189,13 @@ def _migrations_check(found: Record | Exception, change: str) -> Check:
     if not found["has_change"]:
         return Check("failed", f"The change {change} is not deployed; the last one is {found['deployed']}.")
     return Check("ok", f"The last change is {found['deployed']}.")
+
+
+def _garage_check(found: Record | Exception | None) -> Check:
+    """Whoever may not let vehicles in is told so by each request; drivers book all the same."""
+    if isinstance(found, Exception):
+        return Check("warning", f"The desk of PARKING_GARAGE_LOT cannot work: {to_problem(found).detail}")
+    return Check("ok", "Its desk can let vehicles in and out.")
 
 
 def _sweep_check(found: Record | Exception) -> Check:

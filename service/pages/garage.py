@@ -354,7 +354,7 @@ def _flash(request: AnyRequest, counter: Counter, dismiss: str) -> Message | Non
 
 
 @get("/garage/settings")
-async def ask_for_settings(  # noqa: PLR0917 (Litestar gives them by name)
+async def ask_for_settings(
     request: AnyRequest,
     database: NamedDependency[Database],
     settings: NamedDependency[Settings],

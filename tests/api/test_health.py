@@ -12,6 +12,7 @@ import pytest
 from service.database import Database as ServiceDatabase
 from service.feed import Feed
 from service.health import Health, planned_change
+from service.settings import Settings
 from tests.api.asking import booking, problem, waiting_for_locks
 from tests.conftest import Connect
 from tests.support import (
@@ -196,7 +197,7 @@ class Counting:
 async def test_many_who_ask_at_once_are_one_question_to_the_database() -> None:
     database = Counting()
     stand_in = cast("ServiceDatabase", database)
-    health = Health(stand_in, Feed(stand_in))
+    health = Health(stand_in, Feed(stand_in), Settings(database_url="", jwt_secret=""))
     for _ in range(3):
         await asyncio.gather(*(health.checks() for _ in range(100)))
     assert database.asked == 1

@@ -129,6 +129,18 @@ def test_the_public_address_is_scheme_and_host(url: str, kept: str | None) -> No
     assert "hidden" not in fault
 
 
+@pytest.mark.parametrize("name", ["PARKING_GARAGE_LOT", "PARKING_GARAGE_DESK"])
+def test_a_garage_has_both_a_lot_and_a_desk(name: str) -> None:
+    both = {"PARKING_GARAGE_LOT": "7", "PARKING_GARAGE_DESK": "desk@parking.example"}
+    settings = Settings.from_environ(REQUIRED | both)
+    assert (settings.garage_lot, settings.garage_desk) == (7, "desk@parking.example")
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_environ(REQUIRED | both | {name: ""})
+    (fault,) = raised.value.faults
+    assert fault.startswith(name)
+    assert "desk@parking.example" not in fault
+
+
 def test_a_secret_given_twice_is_ambiguous(tmp_path: Path) -> None:
     (tmp_path / "jwt").write_text(SECRET)
     with pytest.raises(SettingsError):

@@ -1,0 +1,379 @@
+"""The garage's interface as its document has it (section 6.2), whose clients must work unchanged; and what it refuses."""
+
+import asyncio
+import datetime as dt
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.asking import BERLIN, problem
+from tests.conftest import Connect
+from tests.support import DRIVER_1, OPERATOR, Database, Service, sign_in
+from tests.support.sql import shift_clock
+
+OPEN = {"PARKING_GARAGE_LOT": "1", "PARKING_GARAGE_DESK": OPERATOR}
+TICKET = {
+    *("id", "ticketNumber", "licensePlate", "vehicleType", "entryTime", "exitTime"),
+    *("durationMinutes", "amountPaid", "status", "paymentMethod"),
+}
+ACTIVITY = {
+    *("id", "ticketNumber", "licensePlate", "entryTime", "exitTime", "durationMinutes", "amount", "status"),
+}
+STATS = {
+    *("totalSpaces", "occupiedSpaces", "availableSpaces", "occupiedSpacesPercentage", "availableSpacesPercentage"),
+    *("hourlyRate", "todaysRevenue", "vehiclesProcessedToday", "averageStayTime"),
+}
+CARD = {"paymentMethod": "Credit Card"}
+OF_OPERATOR = f"parking.find_person('{OPERATOR}')"
+
+
+@pytest.fixture
+def service(database: Database) -> Iterator[Service]:
+    """A service that is open to the desk of the demo's garage."""
+    with Service(database, environ=OPEN) as service:
+        yield service
+
+
+@asynccontextmanager
+async def client_of(service: Service) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=service.url, timeout=60, trust_env=False) as client:
+        yield client
+
+
+def vehicle(plate: str = "ABC123", kind: str = "Car") -> dict[str, str]:
+    return {"licensePlate": plate, "vehicleType": kind}
+
+
+async def enter(client: httpx.AsyncClient, plate: str = "ABC123") -> dict[str, Any]:
+    answer = await client.post("/api/tickets", json=vehicle(plate))
+    assert answer.status_code == 201, answer.text
+    return dict(answer.json())
+
+
+async def spaces(client: httpx.AsyncClient, number: int) -> None:
+    client_token = await sign_in(client, OPERATOR)
+    answer = await client.put("/api/lots/1/garage", json={"spaces": number}, headers=client_token)
+    assert answer.status_code == 200, answer.text
+
+
+# What the document's own tests do.
+
+
+async def test_api_connection(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/api/status")
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "ok"
+
+
+async def test_garage_stats(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/api/garage/stats")
+    assert answer.status_code == 200
+    stats = answer.json()
+    assert stats == {
+        "totalSpaces": 140,
+        "occupiedSpaces": 0,
+        "availableSpaces": 140,
+        "occupiedSpacesPercentage": 0,
+        "availableSpacesPercentage": 100,
+        "hourlyRate": 10.0,
+        "todaysRevenue": 0.0,
+        "vehiclesProcessedToday": 0,
+        "averageStayTime": 0.0,
+    }
+    for number in range(3):
+        await enter(client, f"ABC{number}")
+    stats = (await client.get("/api/garage/stats")).json()
+    assert stats.keys() == STATS
+    assert (stats["occupiedSpaces"], stats["availableSpaces"]) == (3, 137)
+    # 2.14 %: what is occupied is floored, and what is free is the rest.
+    assert (stats["occupiedSpacesPercentage"], stats["availableSpacesPercentage"]) == (2, 98)
+
+
+async def test_create_ticket(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/api/tickets", json=vehicle())
+    assert answer.status_code == 201
+    ticket = answer.json()
+    assert ticket.keys() == TICKET
+    assert re.fullmatch(r"PS-\d{4,}", ticket["ticketNumber"])
+    assert answer.headers["location"] == f"/api/tickets/{ticket['ticketNumber']}"
+    assert (ticket["licensePlate"], ticket["vehicleType"], ticket["status"]) == ("ABC123", "Car", "active")
+    assert isinstance(ticket["id"], int)
+    for member in ("exitTime", "durationMinutes", "amountPaid", "paymentMethod"):
+        assert ticket[member] is None
+    entered = dt.datetime.fromisoformat(ticket["entryTime"])
+    assert abs(entered - dt.datetime.now(dt.UTC)) < dt.timedelta(minutes=2)
+    assert entered.utcoffset() == entered.astimezone(BERLIN).utcoffset(), "by the garage's clock"
+
+
+async def test_get_ticket(client: httpx.AsyncClient) -> None:
+    ticket = await enter(client)
+    answer = await client.get(f"/api/tickets/{ticket['ticketNumber']}")
+    assert (answer.status_code, answer.json()) == (200, ticket)
+    refused = problem(await client.get("/api/tickets/PS-9999"), 404, "unknown-ticket")
+    assert refused["message"] == refused["detail"]
+
+
+async def test_process_exit(client: httpx.AsyncClient, connect: Connect) -> None:
+    ticket = await enter(client)
+    # Two hours and a bit: three started hours are paid, and the minute that has begun counts.
+    await shift_clock(await connect("postgres"), dt.timedelta(hours=2, seconds=1))
+    number = ticket["ticketNumber"]
+    answer = await client.put(f"/api/tickets/{number}/exit", json=CARD)
+    assert answer.status_code == 200
+    left = answer.json()
+    assert left.keys() == TICKET
+    assert (left["status"], left["amountPaid"], left["paymentMethod"]) == ("completed", 3000, "Credit Card")
+    stay = dt.datetime.fromisoformat(left["exitTime"]) - dt.datetime.fromisoformat(left["entryTime"])
+    assert left["durationMinutes"] == -(-stay // dt.timedelta(minutes=1)) >= 121
+    assert isinstance(left["amountPaid"], int)
+    assert (await client.get(f"/api/tickets/{number}")).json() == left
+
+    refused = problem(
+        await client.put(f"/api/tickets/{number}/exit", json={"paymentMethod": "Cash"}), 409, "ticket-closed"
+    )
+    assert refused["message"] == refused["detail"]
+    assert (await client.get(f"/api/tickets/{number}")).json() == left, "a second exit changes nothing"
+
+    stats = (await client.get("/api/garage/stats")).json()
+    assert (stats["vehiclesProcessedToday"], stats["averageStayTime"]) == (1, 2.0)
+    assert stats["occupiedSpaces"] == 0
+    await enter(client, "abc 123")
+
+
+async def test_get_activities(client: httpx.AsyncClient) -> None:
+    numbers = [(await enter(client, f"ABC{number}"))["ticketNumber"] for number in range(12)]
+    await client.put(f"/api/tickets/{numbers[-1]}/exit", json={"paymentMethod": "Cash"})
+    activities = (await client.get("/api/activities")).json()
+    assert [each["ticketNumber"] for each in activities] == numbers[:1:-1], "ten of them, the newest entry first"
+    for each in activities:
+        assert each.keys() == ACTIVITY
+    assert (activities[0]["status"], activities[0]["amount"], activities[0]["durationMinutes"]) == (
+        "completed",
+        10.0,
+        1,
+    )
+    assert (activities[1]["status"], activities[1]["amount"], activities[1]["exitTime"]) == ("active", None, None)
+    some = (await client.get("/api/activities", params={"limit": 3})).json()
+    assert some == activities[:3]
+
+
+async def test_api_docs(client: httpx.AsyncClient) -> None:
+    for address in ("/docs", "/redoc"):
+        assert (await client.get(address)).status_code == 200
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    assert {
+        "/api/status",
+        "/api/garage/stats",
+        "/api/tickets",
+        "/api/tickets/{ticketNumber}",
+        "/api/tickets/{ticketNumber}/exit",
+        "/api/activities",
+    } <= paths.keys()
+
+
+# And beyond.
+
+
+async def test_void_and_lost_tickets_are_completed(client: httpx.AsyncClient, database: Database) -> None:
+    void, lost = [(await enter(client, plate))["ticketNumber"] for plate in ("VOID1", "LOST1")]
+    database.psql(f"""
+        select parking.void_ticket({OF_OPERATOR}, '{void}', 'A mistake');
+        select parking.lose_ticket({OF_OPERATOR}, 1, 'LOST1', 'Cash', 'Blown away')""")
+    answers = [(await client.get(f"/api/tickets/{number}")).json() for number in (void, lost)]
+    assert [(ticket["status"], ticket["amountPaid"]) for ticket in answers] == [("completed", 0), ("completed", 1000)]
+    activities = (await client.get("/api/activities")).json()
+    assert [(each["status"], each["amount"]) for each in activities] == [("completed", 10.0), ("completed", 0.0)]
+
+
+async def test_revenue_is_in_units_and_cents_are_kept(client: httpx.AsyncClient, database: Database) -> None:
+    await client.get("/api/status")
+    headers = await sign_in(client, OPERATOR)
+    tiers = [{"from_minutes": 0, "price_cents": 1015, "increment_minutes": 60}]
+    tariffs = (await client.get("/api/lots/1/tariffs")).json()
+    answer = await client.post(
+        "/api/lots/1/tariffs", json={"name": tariffs[0]["name"], "tiers": tiers}, headers=headers
+    )
+    assert answer.status_code == 201, answer.text
+    for plate in ("AB1", "AB2", "AB3"):
+        number = (await enter(client, plate))["ticketNumber"]
+        assert (await client.put(f"/api/tickets/{number}/exit", json=CARD)).json()["amountPaid"] == 1015
+    stats = (await client.get("/api/garage/stats")).json()
+    assert (stats["hourlyRate"], stats["todaysRevenue"]) == (10.15, 30.45)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"licensePlate": "ABC123"},
+        {"vehicleType": "Car"},
+        {"licensePlate": "", "vehicleType": "Car"},
+        {"licensePlate": "   ", "vehicleType": "Car"},
+        {"licensePlate": "-/-", "vehicleType": "Car"},
+        {"licensePlate": "A" * 41, "vehicleType": "Car"},
+        {"licensePlate": "A\u0000B", "vehicleType": "Car"},
+        {"licensePlate": "ABC123", "vehicleType": ""},
+        {"licensePlate": "ABC123", "vehicleType": " "},
+        {"licensePlate": 123, "vehicleType": "Car"},
+        {"licensePlate": None, "vehicleType": None},
+        {"license_plate": "ABC123", "vehicle_type": "Car"},
+        [],
+        "ABC123",
+    ],
+    ids=repr,
+)
+async def test_what_is_wrong_with_an_entry_is_400(client: httpx.AsyncClient, body: object) -> None:
+    answer = await client.post("/api/tickets", json=body)
+    assert answer.status_code == 400, answer.text
+    told = answer.json()
+    assert told["status"] == 400
+    assert told["message"] == told["detail"]
+    assert (await client.get("/api/activities")).json() == []
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"paymentMethod": ""}, {"paymentMethod": "Shells"}, {"paymentMethod": 1}, []], ids=repr
+)
+async def test_what_is_wrong_with_an_exit_is_400(client: httpx.AsyncClient, body: object) -> None:
+    ticket = await enter(client)
+    answer = await client.put(f"/api/tickets/{ticket['ticketNumber']}/exit", json=body)
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["message"]
+    assert (await client.get(f"/api/tickets/{ticket['ticketNumber']}")).json() == ticket
+
+
+async def test_other_things_that_are_wrong(client: httpx.AsyncClient) -> None:
+    for limit in ("0", "-1", "ten", "1001"):
+        problem(await client.get("/api/activities", params={"limit": limit}), 400, "invalid-request")
+    for number in ("PS-9999", "9999", "PS-", "%00", "PS-٣٣٣٣", "x" * 41):
+        for method, path in (("GET", f"/api/tickets/{number}"), ("PUT", f"/api/tickets/{number}/exit")):
+            answer = await client.request(method, path, json=CARD if method == "PUT" else None)
+            assert answer.status_code in {400, 404}, (number, answer.text)
+    problem(
+        await client.post("/api/tickets", content=b"{", headers={"Content-Type": "application/json"}),
+        400,
+        "invalid-request",
+    )
+    problem(await client.post("/api/tickets", data={"licensePlate": "ABC123"}), 415, "unsupported-media-type")
+
+
+async def test_a_client_may_send_more_than_is_asked_for(client: httpx.AsyncClient) -> None:
+    """As it always could: this interface has never minded."""
+    answer = await client.post("/api/tickets", json=vehicle() | {"color": "red"})
+    assert answer.status_code == 201
+    number = answer.json()["ticketNumber"]
+    assert (await client.put(f"/api/tickets/{number}/exit", json=CARD | {"amount": 1})).status_code == 200
+
+
+async def test_one_open_ticket_a_plate(client: httpx.AsyncClient) -> None:
+    await enter(client, "B-AB 123")
+    refused = problem(await client.post("/api/tickets", json=vehicle("bab123")), 409, "vehicle-inside")
+    assert refused["message"] == refused["detail"]
+
+
+async def test_a_full_garage_refuses_entry(client: httpx.AsyncClient) -> None:
+    await spaces(client, 2)
+    first = await enter(client, "AB1")
+    await enter(client, "AB2")
+    refused = problem(await client.post("/api/tickets", json=vehicle("AB3")), 409, "garage-full")
+    assert refused["message"] == refused["detail"]
+    stats = (await client.get("/api/garage/stats")).json()
+    assert (stats["availableSpaces"], stats["occupiedSpacesPercentage"], stats["availableSpacesPercentage"]) == (
+        0,
+        100,
+        0,
+    )
+    assert (await client.put(f"/api/tickets/{first['ticketNumber']}/exit", json=CARD)).status_code == 200
+    await enter(client, "AB3")
+
+
+async def test_fifty_clients_want_the_last_spaces(
+    client: httpx.AsyncClient, service: Service, database: Database
+) -> None:
+    await spaces(client, 7)
+    limits = httpx.Limits(max_connections=50)
+    async with httpx.AsyncClient(base_url=service.url, timeout=60, limits=limits, trust_env=False) as crowd:
+        answers = await asyncio.gather(*(crowd.post("/api/tickets", json=vehicle(f"AB{n}")) for n in range(50)))
+        assert Counter(answer.status_code for answer in answers) == {201: 7, 409: 43}
+        for answer in answers:
+            if answer.status_code == 409:
+                problem(answer, 409, "garage-full")
+        numbers = [answer.json()["ticketNumber"] for answer in answers if answer.status_code == 201]
+        assert len(set(numbers)) == 7
+        # Each of the seven is let out by seven desks at once, and pays once.
+        exits = await asyncio.gather(*(crowd.put(f"/api/tickets/{number}/exit", json=CARD) for number in numbers * 7))
+    assert Counter(answer.status_code for answer in exits) == {200: 7, 409: 42}
+    assert database.psql("select count(*), sum(amount_cents) from parking.payments") == "7|7000"
+    stats = (await client.get("/api/garage/stats")).json()
+    assert (stats["occupiedSpaces"], stats["todaysRevenue"], stats["vehiclesProcessedToday"]) == (0, 70.0, 7)
+
+
+ROUTES = (
+    ("GET", "/api/garage/stats", None),
+    ("POST", "/api/tickets", vehicle()),
+    ("GET", "/api/tickets/PS-0001", None),
+    ("PUT", "/api/tickets/PS-0001/exit", CARD),
+    ("GET", "/api/activities", None),
+)
+
+
+async def test_without_the_setting_they_take_a_token_of_somebody_who_may(database: Database) -> None:
+    with Service(database) as service:
+        async with client_of(service) as client:
+            for method, path, body in ROUTES:
+                problem(await client.request(method, path, json=body), 401, "not-signed-in")
+            driver, desk = await sign_in(client, DRIVER_1), await sign_in(client, OPERATOR)
+            for method, path, body in ROUTES:
+                problem(await client.request(method, path, json=body, headers=driver), 403, "not-permitted")
+                answer = await client.request(method, path, json=body, headers=desk)
+                assert answer.is_success, answer.text
+            problem(await client.get("/api/garage/stats?lot=2", headers=desk), 404, "no-garage")
+            problem(await client.get("/api/garage/stats?lot=999999", headers=desk), 404, "unknown-lot")
+
+
+async def test_with_the_setting_a_token_is_still_its_own(client: httpx.AsyncClient) -> None:
+    """Somebody else's token is not made better by what anybody may do without one."""
+    driver = await sign_in(client, DRIVER_1)
+    for method, path, body in ROUTES:
+        problem(await client.request(method, path, json=body, headers=driver), 403, "not-permitted")
+        bad = {"Authorization": "Bearer invented"}
+        problem(await client.request(method, path, json=body, headers=bad), 401, "invalid-token")
+
+
+async def test_without_a_token_there_is_one_garage(client: httpx.AsyncClient, database: Database) -> None:
+    database.psql(f"select parking.set_garage({OF_OPERATOR}, 2, 100)")
+    elsewhere = database.psql(f"select ticket_number from parking.enter_garage({OF_OPERATOR}, 2, 'ELSE1')")
+    problem(await client.get("/api/garage/stats?lot=2"), 401, "not-signed-in")
+    problem(await client.post("/api/tickets?lot=2", json=vehicle()), 401, "not-signed-in")
+    problem(await client.get(f"/api/tickets/{elsewhere}"), 404, "unknown-ticket")
+    problem(await client.put(f"/api/tickets/{elsewhere}/exit", json=CARD), 404, "unknown-ticket")
+    assert (await client.get("/api/activities")).json() == []
+    desk = await sign_in(client, OPERATOR)
+    assert (await client.get("/api/garage/stats?lot=2", headers=desk)).json()["occupiedSpaces"] == 1
+    assert (await client.get(f"/api/tickets/{elsewhere}", headers=desk)).json()["status"] == "active"
+    assert database.psql("select status from parking.tickets where lot_id = 2") == "open"
+
+
+async def test_what_the_desk_does_is_done_in_its_name(client: httpx.AsyncClient, database: Database) -> None:
+    await enter(client)
+    assert database.psql("select entered_by from parking.tickets") == database.psql(f"select {OF_OPERATOR}")
+
+
+async def test_a_desk_that_cannot_work_is_told(database: Database) -> None:
+    for desk, slug in (("nobody@parking.com", "unknown-person"), (DRIVER_1, "not-permitted")):
+        with Service(database, environ=OPEN | {"PARKING_GARAGE_DESK": desk}) as service:
+            async with client_of(service) as client:
+                checks = (await client.get("/readyz")).json()["checks"]
+                assert checks["garage"]["status"] == "warning"
+                told = (await client.get("/api/garage/stats")).json()
+                assert told["type"] == f"/problems/{slug}"
+                assert told["detail"] in checks["garage"]["detail"]
+
+
+async def test_a_desk_that_can(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/readyz")).json()["checks"]["garage"]["status"] == "ok"
