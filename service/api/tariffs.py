@@ -117,6 +117,18 @@ class Quote(Struct):
     currency: str | None
     lines: list[QuoteLine]
 
+    @classmethod
+    def of(cls, rows: list[Record]) -> Quote:
+        """From rows of parking.quote, each with the total_cents of all."""
+        return cls(
+            total_cents=int(rows[0]["total_cents"]) if rows else 0,
+            currency=rows[0]["currency"] if rows else None,
+            lines=[
+                QuoteLine(row["line"], int(row["quantity"]), row["unit_cents"], row["amount_cents"], row["tariff_id"])
+                for row in rows
+            ],
+        )
+
 
 class NewConcession(Struct, forbid_unknown_fields=True):
     """A season pass of a person or a plate for a lot, or a person's discount in one lot or in all."""
@@ -248,14 +260,7 @@ async def quote(lot: LotId, data: JSONBody[StayToPrice], request: Caller, databa
         data.customer,
         data.plate,
     )
-    return Quote(
-        total_cents=int(rows[0]["total_cents"]) if rows else 0,
-        currency=rows[0]["currency"] if rows else None,
-        lines=[
-            QuoteLine(row["line"], int(row["quantity"]), row["unit_cents"], row["amount_cents"], row["tariff_id"])
-            for row in rows
-        ],
-    )
+    return Quote.of(rows)
 
 
 @get("/concessions", responses=problems(400, 401, 403, 404), summary="List passes and discounts", **OPERATOR)

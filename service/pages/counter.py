@@ -38,7 +38,7 @@ COUNTER: Final = f"""
     cross join lateral parking.find_lot($3, $4, s.actor) l
     cross join lateral (select to_json(g) as stats from parking.garage_stats(s.actor, l.id) g) g
     cross join lateral (
-        select json_agg(m.name order by m.ordinality) as methods
+        select json_agg(m.method order by m.ordinality) as methods
         from parking.list_payment_methods(s.actor) with ordinality m
     ) m
     cross join lateral (
@@ -50,14 +50,14 @@ COUNTER: Final = f"""
         from parking.overstays(s.actor, l.id) with ordinality o
     ) o
     left join lateral (
-        select f.ticket_number as number, f.status, to_json(f) as ticket
+        select f.ticket_number as number, to_json(f) as ticket
         from parking.find_ticket(s.actor, $5) f
         where $5 is not null and f.lot_id = l.id
     ) t on true
     left join lateral (
         select json_agg(q order by q.position) as lines
         from parking.amount_due(s.actor, t.number) q
-        where t.status = 'open'
+        where t.number is not null
     ) q on true
 """  # noqa: S608 (two numbers of ours)
 
@@ -169,7 +169,7 @@ class Counter(Struct, frozen=True):
 
     @property
     def due(self) -> int:
-        """What is to be paid for the ticket that is looked at, at this moment, in cents."""
+        """What is to be paid for the ticket that is looked at, if it is closed at this moment; or was; in cents."""
         return sum(line.amount_cents for line in self.lines)
 
     @property
@@ -244,8 +244,11 @@ def vehicle_word(vehicle: str) -> str:
 def method_word(method: str) -> str:
     """A method of payment in the reader's words."""
     return {
-        "cash": _("Cash"),
-        "card": _("Card"),
+        "Cash": _("Cash"),
+        "Card": _("Card"),
+        "Credit Card": _("Credit card"),
+        "Debit Card": _("Debit card"),
+        "Mobile Payment": _("Phone"),
     }.get(method, method)
 
 

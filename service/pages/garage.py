@@ -31,7 +31,6 @@ from service.pages.answers import (
     sign_in_again,
     sign_in_first,
 )
-from service.pages.cells import Lot
 from service.pages.counter import COUNTER, LONGEST_TICKET, VEHICLES, Counter, Desk
 from service.pages.language import _
 from service.problems import Problem, to_problem
@@ -64,15 +63,16 @@ LOSE: Final = """
 VOID: Final = """
     select t.ticket_number from parking.session($1, $2) s cross join lateral parking.void_ticket(s.actor, $3, $4) t
 """
-GARAGE: Final = """
-    select l.id, l.tenant_slug, l.name, l.address, l.time_zone, l.today, g.spaces, g.hours
-    from parking.session($1, $2) s
-    cross join lateral parking.find_lot($3, $4, s.actor) l
-    left join lateral (
-        select g.spaces, g.assumed_stay_seconds / 3600.0 as hours from parking.find_garage(l.id, s.actor) g
-        where l.has_garage
-    ) g on true
+LOT: Final = """
+    select l.id, l.name from parking.session($1, $2) s cross join lateral parking.find_lot($3, $4, s.actor) l
 """
+GARAGE: Final = """
+    select g.spaces, extract(epoch from g.assumed_stay)::float8 / 3600 as hours
+    from parking.session($1, $2) s
+    cross join lateral parking.find_garage($3, s.actor) g
+"""
+# What parking.set_garage() assumes of a lot that is to become one.
+USUAL: Final = {"spaces": 140, "hours": "4"}
 SET: Final = """
     select g.lot_id
     from parking.session($1, $2) s
@@ -364,13 +364,18 @@ async def ask_for_settings(
     """How many spaces, and how long a vehicle is assumed to stay; also of a lot that is to become a garage."""
     if caller is None:
         return sign_in_first(request, request.url.path + (f"?lot={lot}" if lot else ""))
-    row = await database.row(
-        GARAGE, caller.session, address_of(request), lot or settings.garage_lot or settings.lot, settings.tenant
-    )
-    given = {"spaces": row["spaces"] or 140, "hours": f"{row['hours'] or 4:g}"}
-    return page(
-        request, "garage_settings.html", here=f"/garage?lot={row['id']}", lot=Lot.of(row), given=given, message=None
-    )
+    who = caller.session, address_of(request)
+    row = await database.row(LOT, *who, lot or settings.garage_lot or settings.lot, settings.tenant)
+    given: dict[str, object] = {**USUAL}
+    try:
+        garage = await database.row(GARAGE, *who, row["id"])
+    except PostgresError as refusal:
+        if to_problem(refusal).slug != "no-garage":
+            raise
+    else:
+        given = {"spaces": garage["spaces"], "hours": f"{garage['hours']:g}"}
+    here = f"/garage?lot={row['id']}"
+    return page(request, "garage_settings.html", here=here, lot=row, given=given, message=None)
 
 
 @post("/garage/settings")
@@ -392,12 +397,10 @@ async def set_garage(
         problem = to_problem(refusal)
         if problem.status == HTTPStatus.UNAUTHORIZED:
             return sign_in_again(request, f"/garage/settings?lot={data.lot}")
-        row = await database.row(GARAGE, *who, data.lot, settings.tenant)
+        row = await database.row(LOT, *who, data.lot, settings.tenant)
         given = {"spaces": data.spaces, "hours": data.hours}
         message = Message.of(problem, here)
-        return refusal_page(
-            request, "garage_settings.html", problem, here=here, lot=Lot.of(row), given=given, message=message
-        )
+        return refusal_page(request, "garage_settings.html", problem, here=here, lot=row, given=given, message=message)
     return Redirect(here, status_code=303)
 
 
