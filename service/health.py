@@ -42,7 +42,7 @@ READINESS: Final = "select r.deployed, r.has_change, r.sweep, r.overdue_since, r
 CheckStatus = Literal["ok", "warning", "failed"]
 
 # What the desk does most often, in its name: it exists, it may, and there is a garage.
-DESK: Final = "select g.total_spaces from parking.garage_stats(parking.find_person($1, $2), $3) g"
+DESK: Final = "select g.total_spaces from parking.garage_stats($1, $2) g"
 
 SWEEPS: Final[dict[str, tuple[CheckStatus, str]]] = {
     "running": ("ok", "pg_cron runs, and nothing has been overdue for long."),
@@ -154,7 +154,7 @@ class Health:
             if self._found is None or clock() - self._found_at > READING_SECONDS:
                 self._found = await self._ask(READINESS, *self._change)
                 if (desk := self._settings.garage_desk) is not None:
-                    self._desk = await self._ask(DESK, desk, self._settings.tenant, self._settings.garage_lot)
+                    self._desk = await self._ask(DESK, desk, self._settings.garage_lot)
                 self._found_at = clock()
             return self._found
 

@@ -61,7 +61,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     address_requests: int = 10_000
     public_url: str = ""
     garage_lot: int | None = None
-    garage_desk: str | None = None
+    garage_desk: int | None = None
 
     def __repr__(self) -> str:
         return f"Settings(tenant={self.tenant!r}, lot={self.lot}, host={self.host!r}, port={self.port})"
@@ -98,7 +98,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         read.optional("ADDRESS_REQUESTS", _whole_number(0, 1_000_000))
         read.optional("PUBLIC_URL", _origin)
         read.optional("GARAGE_LOT", _whole_number(1, 2**63 - 1))
-        read.optional("GARAGE_DESK", str)
+        read.optional("GARAGE_DESK", _whole_number(1, 2**63 - 1))
         read.together("GARAGE_LOT", "GARAGE_DESK")
         read.nothing_else()
         if read.faults:

@@ -29,7 +29,7 @@ from service.zones import zone_of
 # Who sends no token is the desk: at its own garage, and with its tickets only.
 DESK: Final = """
     from parking.session($1, $2) s
-    cross join lateral (select coalesce(s.actor, parking.find_person($3, $4)) as actor) d
+    cross join lateral (select coalesce(s.actor, $3) as actor) d
     cross join lateral parking.find_lot($5, $4, d.actor) l
 """
 TICKET: Final = f"""{DESK}

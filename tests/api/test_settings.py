@@ -131,14 +131,13 @@ def test_the_public_address_is_scheme_and_host(url: str, kept: str | None) -> No
 
 @pytest.mark.parametrize("name", ["PARKING_GARAGE_LOT", "PARKING_GARAGE_DESK"])
 def test_a_garage_has_both_a_lot_and_a_desk(name: str) -> None:
-    both = {"PARKING_GARAGE_LOT": "7", "PARKING_GARAGE_DESK": "desk@parking.example"}
+    both = {"PARKING_GARAGE_LOT": "7", "PARKING_GARAGE_DESK": "12"}
     settings = Settings.from_environ(REQUIRED | both)
-    assert (settings.garage_lot, settings.garage_desk) == (7, "desk@parking.example")
+    assert (settings.garage_lot, settings.garage_desk) == (7, 12)
     with pytest.raises(SettingsError) as raised:
         Settings.from_environ(REQUIRED | both | {name: ""})
     (fault,) = raised.value.faults
     assert fault.startswith(name)
-    assert "desk@parking.example" not in fault
 
 
 def test_a_secret_given_twice_is_ambiguous(tmp_path: Path) -> None:
