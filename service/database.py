@@ -10,7 +10,8 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Hashable, Iterator
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Final, Literal
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any, Final, Literal
 
 import asyncpg
 from asyncpg import Record
@@ -45,6 +46,8 @@ PUBLIC_POOL_SIZE: Final = 3
 BOARDS_POOL_SIZE: Final = 2
 # Whoever asks whether the service is well gets an answer however many drivers wait.
 OPERATIONS_POOL_SIZE: Final = 1
+
+LARGEST_FILE_IN_MEMORY: Final = 1024 * 1024
 
 PoolName = Literal["main", "sign_in", "public", "boards", "operations"]
 
@@ -124,6 +127,29 @@ class Database:
         """
         with span_of_statement(sql, pool):
             return await self._rows(sql, *args, lane=lane, pool=pool)
+
+    async def copy(self, sql: str, *args: object, pool: PoolName = "main") -> IO[bytes]:
+        """What a statement gives as CSV with a line of names, written by COPY into a file that the caller closes.
+
+        It lies in memory as long as it is small, and on the disk from then on. Problems: as of rows.
+        """
+        file = SpooledTemporaryFile(max_size=LARGEST_FILE_IN_MEMORY)  # noqa: SIM115 (the caller closes it)
+
+        async def write(chunk: bytes) -> None:
+            file.write(chunk)
+
+        try:
+            with span_of_statement(sql, pool):
+                async with self._connection(pool) as connection:
+                    await connection.copy_from_query(sql, *args, output=write, format="csv", header=True)
+        except TimeoutError:
+            file.close()
+            raise Problem.of("timed-out") from None
+        except BaseException:
+            file.close()
+            raise
+        file.seek(0)
+        return file
 
     async def _rows(self, sql: str, *args: object, lane: Hashable, pool: PoolName) -> list[Record]:
         async with self._turn(lane, pool), self._connection(pool) as connection:

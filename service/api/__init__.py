@@ -7,7 +7,7 @@ from typing import Any
 from litestar import Request, Router
 from litestar.handlers import HTTPRouteHandler
 
-from service.api import changes, finding, garage, garages, lots, openings, tariffs
+from service.api import changes, finding, garage, garages, lots, openings, reports, tariffs
 from service.api.audit import list_activity
 from service.api.figures import show_figures
 from service.api.people import (
@@ -50,6 +50,7 @@ FURTHER_HANDLERS: list[HTTPRouteHandler] = [
     *tariffs.HANDLERS,
     *garage.HANDLERS,
     *garages.HANDLERS,
+    *reports.HANDLERS,
     find_spot_state,
     list_spot_states,
     set_spot_state,

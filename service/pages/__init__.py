@@ -21,6 +21,7 @@ from service.pages import (
     looks,
     operating,
     passes,
+    reporting,
     signing_in,
 )
 from service.pages.answers import answer_in_words, choose_language, find_caller
@@ -34,6 +35,7 @@ router = Router(
         *account.handlers,
         *operating.handlers,
         *garage.handlers,
+        *reporting.handlers,
         *bookings.handlers,
         *changing.handlers,
         *passes.handlers,
