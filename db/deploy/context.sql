@@ -85,6 +85,7 @@ begin atomic
         ('unknown-tariff',         404, 'No such tariff',                      'select * from parking.list_tariffs() lists those that are valid or will be.'),
         ('unknown-tenant',         404, 'No such tenant',                      'Check the tenant''s name.'),
         ('unknown-ticket',         404, 'No such ticket',                      'Check the ticket''s number, or look for the plate.'),
+        ('amount-changed',         409, 'The amount has changed',              'Look at what is due now, and ask for that.'),
         ('bookings-ahead',         409, 'Bookings lie ahead',                  'Wait until they are over, or have them completed, and try again.'),
         ('email-taken',            409, 'The e-mail is taken',                 'Give another one; one account has one e-mail.'),
         ('garage-full',            409, 'The garage is full',                  'Wait until somebody leaves, or choose another lot or time.'),

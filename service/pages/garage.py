@@ -53,12 +53,16 @@ ENTER: Final = """
     select t.ticket_number from parking.session($1, $2) s cross join lateral parking.enter_garage(s.actor, $3, $4, $5) t
 """
 LEAVE: Final = """
-    select t.ticket_number from parking.session($1, $2) s cross join lateral parking.leave_garage(s.actor, $3, $4) t
+    select t.ticket_number
+    from parking.session($1, $2) s
+    cross join lateral parking.leave_garage(s.actor, $3, $4) t
+    cross join lateral parking.agree(t.amount_cents, $5)
 """
 LOSE: Final = """
     select t.ticket_number
     from parking.session($1, $2) s
     cross join lateral parking.lose_ticket(s.actor, $3, $4, $5, $6) t
+    cross join lateral parking.agree(t.amount_cents, $7)
 """
 VOID: Final = """
     select t.ticket_number from parking.session($1, $2) s cross join lateral parking.void_ticket(s.actor, $3, $4) t
@@ -212,7 +216,13 @@ async def leave_garage(
         return sign_in_first(request, desk.url())
     try:
         await database.row(
-            LEAVE, caller.session, address_of(request), data.ticket, data.method, lane=("ticket", data.ticket)
+            LEAVE,
+            caller.session,
+            address_of(request),
+            data.ticket,
+            data.method,
+            data.amount,
+            lane=("ticket", data.ticket),
         )
     except (PostgresError, Problem) as refusal:
         return await _refused(request, database, settings, caller, desk, refusal, Given(method=data.method))
@@ -240,6 +250,7 @@ async def lose_ticket(
             data.plate,
             data.method,
             data.reason,
+            data.amount,
             lane=("ticket", data.ticket),
         )
     except (PostgresError, Problem) as refusal:

@@ -16,8 +16,8 @@ from tests.conftest import Connect
 from tests.support import DRIVER_1, OPERATOR, Database, Service, sign_in
 from tests.support.sql import shift_clock
 
-OPEN = {"PARKING_GARAGE_LOT": "1", "PARKING_GARAGE_DESK": "3"}
-"""The demo's garage, and its operator."""
+OPEN = {"PARKING_GARAGE_LOT": "1", "PARKING_GARAGE_DESK": "10"}
+"""The demo's garage, and its attendant."""
 TICKET = {
     *("id", "ticketNumber", "licensePlate", "vehicleType", "entryTime", "exitTime"),
     *("durationMinutes", "amountPaid", "status", "paymentMethod"),
@@ -378,7 +378,7 @@ async def test_without_a_token_there_is_one_garage(client: httpx.AsyncClient, da
 
 async def test_what_the_desk_does_is_done_in_its_name(client: httpx.AsyncClient, database: Database) -> None:
     await enter(client)
-    assert database.psql("select entered_by from parking.tickets") == database.psql(f"select {OF_OPERATOR}")
+    assert database.psql("select entered_by from parking.tickets") == OPEN["PARKING_GARAGE_DESK"]
 
 
 @pytest.mark.parametrize(("desk", "slug"), [("999999", "unknown-actor"), ("1", "not-permitted")])

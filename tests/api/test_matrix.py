@@ -8,7 +8,7 @@ import asyncio
 import datetime as dt
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
@@ -76,10 +76,32 @@ class Ask:
     request: Callable[[World], dict[str, Any]] = nothing
     names: frozenset[str] = field(default=frozenset())
     """What of a world the request names, beside its path."""
+    stands: Mapping[str, str] = field(default_factory=dict)
+    """Which thing of a world the path means by a name, where it is not the one of that name."""
 
+
+def at_the_desk(unknown: str, **missing: str) -> Ask:
+    """For those who may sit at a desk; over HTTP nobody gets that far without a token, where no desk is open."""
+    who = building(unknown).public | {"anonymous": "not-signed-in"}
+    return Ask(Rule(who, who, unknown, missing))
+
+
+def of_garage(ask: Ask, ticket: str = "ticket", request: Callable[[World], dict[str, Any]] | None = None) -> Ask:
+    """The same, where the lot is a garage, and the ticket this one."""
+    return replace(ask, stands={"lot": "garage", "ticketNumber": ticket}, request=request or ask.request)
+
+
+def in_garage(world: World) -> dict[str, Any]:
+    """Names it in the query."""
+    return {"params": {"lot": world.garage}}
+
+
+DAYS = {"from": "2026-11-01", "until": "2026-11-02"}
+BLIND = dict.fromkeys(("guest", "driver_a", "driver_b"), "unknown-lot")
+"""Whoever may look at lots is told that there is none before being told that they may not sit at its desk."""
 
 ACTIVITY: Row = row("not-permitted", admin=OK, platform=OK, other_admin=OK)
-LOT, TENANT, SPOT = frozenset({"lot"}), frozenset({"tenant"}), frozenset({"spot"})
+LOT, TENANT, SPOT, GARAGE = (frozenset({name}) for name in ("lot", "tenant", "spot", "garage"))
 
 ASKS: Mapping[str, Ask] = {
     # Lots and what they consist of.
@@ -136,6 +158,35 @@ ASKS: Mapping[str, Ask] = {
         LOT,
     ),
     "api_end_concession": Ask(building("unknown-concession")),
+    # The garage.
+    "api_show_garage_stats": replace(at_the_desk("unknown-lot", **BLIND), request=in_garage, names=GARAGE),
+    "api_list_activities": replace(at_the_desk("unknown-lot", **BLIND), request=in_garage, names=GARAGE),
+    "api_enter_garage": replace(
+        at_the_desk("unknown-lot", **BLIND),
+        request=lambda world: {**in_garage(world), "json": {"licensePlate": "B NEW 1", "vehicleType": "Car"}},
+        names=GARAGE,
+    ),
+    "api_find_ticket": of_garage(at_the_desk("unknown-ticket")),
+    "api_leave_garage": of_garage(at_the_desk("unknown-ticket"), request=json(paymentMethod="Cash")),
+    "api_find_garage": of_garage(Ask(reading("unknown-lot"))),
+    "api_set_garage": of_garage(Ask(building("unknown-lot")), request=json(spaces=10)),
+    "api_find_open_ticket": of_garage(
+        Ask(building("unknown-lot")), request=lambda world: {"params": {"plate": world.plate}}
+    ),
+    "api_list_overstays": of_garage(Ask(building("unknown-lot"))),
+    "api_show_amount_due": of_garage(Ask(building("unknown-ticket"))),
+    "api_lose_ticket": of_garage(
+        Ask(building("unknown-lot")),
+        request=lambda world: {"json": {"plate": world.plate, "payment_method": "Cash", "reason": "Lost"}},
+    ),
+    "api_void_ticket": of_garage(Ask(building("unknown-ticket")), request=json(reason="Error")),
+    "api_refund_ticket": of_garage(Ask(building("unknown-ticket")), "paid", json(amount_cents=1, reason="Kindness")),
+    "api_correct_ticket": of_garage(Ask(building("unknown-ticket")), "paid", json(amount_cents=1, reason="Error")),
+    "api_list_payment_methods": Ask(running()),
+    "api_show_balance": of_garage(Ask(analysing("unknown-lot"))),
+    "api_show_report": of_garage(Ask(analysing("unknown-lot")), request=lambda _: {"params": DAYS}),
+    "api_report_file": of_garage(Ask(analysing("unknown-lot")), request=lambda _: {"params": DAYS}),
+    "api_tickets_file": of_garage(Ask(analysing("unknown-lot")), request=lambda _: {"params": DAYS}),
     # Reservations.
     "api_book_spot": Ask(booking("unknown-spot"), lambda world: {"json": {"spot_id": world.spot, **moments()}}, SPOT),
     "api_find_reservation": Ask(own_reservation()),
@@ -205,8 +256,8 @@ ASKS: Mapping[str, Ask] = {
     "api_set_registration": Ask(administering("unknown-tenant"), json(registration="open")),
 }
 
-THINGS = frozenset({"lot", "floor", "row", "spot", "reservation", "tariff", "concession", "person", "tenant", "code"})
-OF_A_LOT = frozenset({"lot", "floor", "row", "spot", "reservation", "tariff", "concession"})
+OF_A_LOT = frozenset({"lot", "garage", "floor", "row", "spot", "reservation", "tariff", "concession", "ticketNumber"})
+THINGS = OF_A_LOT | {"person", "tenant", "code"}
 
 
 @dataclass(frozen=True)
@@ -276,7 +327,7 @@ class Play:
         return self.tokens.issue(admission(person, world.email, await self.stage.session(person)))
 
     async def ask(self, operation: Operation, entry: Ask, world: World, token: str | None) -> Answer:
-        numbers = {name: getattr(world, name) for name in operation.things}
+        numbers = {name: getattr(world, entry.stands.get(name, name)) for name in operation.things}
         path = operation.path.format(**numbers, role="operator") if "{" in operation.path else operation.path
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         answer = await self.client.request(operation.method, path, headers=headers, **entry.request(world))

@@ -13,6 +13,7 @@ from tests.api.asking import ROOTS, booking, moment
 from tests.support import DRIVER_1, OPERATOR, PASSWORD, Database, sign_in
 
 CODE, RESERVATION = "A" * 22, 1_000_000
+DESK = "parking.find_person('attendant@parking.com')"
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "sign_in": {"json": {"email": DRIVER_1, "password": PASSWORD}},
@@ -80,6 +81,29 @@ FURTHER_EXAMPLES: dict[str, dict[str, Any]] = {
     "grant_concession": {"json": {"kind": "season-pass", "lot_id": 1, "plate": "B AB 123"}},
     "list_concessions": {},
     "end_concession": {"path": {"concession": 1}},
+    "set_garage": {"path": {"lot": 1}, "json": {"spaces": 140, "assumed_stay_hours": 4}},
+    "find_garage": {"path": {"lot": 1}},
+    "enter_garage": {"json": {"licensePlate": "ABC123", "vehicleType": "Car"}},
+    "show_garage_stats": {},
+    "find_ticket": {"path": {"ticketNumber": "PS-0004"}},
+    "find_open_ticket": {"path": {"lot": 1}, "params": {"plate": "abc 123"}},
+    "show_amount_due": {"path": {"ticketNumber": "PS-0004"}},
+    "leave_garage": {"path": {"ticketNumber": "PS-0004"}, "json": {"paymentMethod": "Credit Card"}},
+    "list_activities": {"params": {"limit": 10}},
+    "refund_ticket": {
+        "path": {"ticketNumber": "PS-0004"},
+        "json": {"amount_cents": 400, "reason": "The lift was out of order"},
+    },
+    "correct_ticket": {"path": {"ticketNumber": "PS-0004"}, "json": {"amount_cents": 400, "reason": "It was not"}},
+    "void_ticket": {"path": {"ticketNumber": "PS-0001"}, "json": {"reason": "Turned around at the gate"}},
+    "lose_ticket": {
+        "path": {"lot": 1},
+        "json": {"plate": "ABC125", "payment_method": "Cash", "reason": "Showed the papers of the car"},
+    },
+    "list_overstays": {"path": {"lot": 1}},
+    "list_payment_methods": {},
+    "show_balance": {"path": {"lot": 1}},
+    "show_report": {"path": {"lot": 1}, "params": {"from": "2026-11-01", "until": "2026-11-02"}},
     "list_roles": {},
     "list_people": {},
     "add_person": {"json": {"email": "jo@example.org", "display_name": "Jo"}},
@@ -110,6 +134,12 @@ AUTH_EXAMPLES: dict[str, dict[str, Any]] = {
 """The same for those under /api/auth, but that `refresh` and `sign_out` take what the one before them gave."""
 
 
+FILES: dict[str, str] = {
+    "report_file": "/api/lots/1/garage/report.csv",
+    "tickets_file": "/api/lots/1/garage/tickets.csv",
+}
+"""Those under /api that answer with a file."""
+
 OPERATIONS = ("show_liveness", "show_readiness", "api_show_status")
 """Whether the service is well: they take nothing."""
 
@@ -135,7 +165,7 @@ async def test_the_document_lists_each_route_at_the_root_and_under_api(document:
     assert document["openapi"].startswith("3.1")
     names = [operation["operationId"] for _, _, operation in operations(document)]
     everywhere = [f"{prefix}{name}" for name in EXAMPLES for prefix in ("", "api_")]
-    under_api = [f"api_{name}" for name in [*API_ONLY, *FURTHER_EXAMPLES]]
+    under_api = [f"api_{name}" for name in [*API_ONLY, *FURTHER_EXAMPLES, *FILES]]
     under_auth = [f"auth_{name}" for name in AUTH_EXAMPLES]
     assert sorted(names) == sorted([*everywhere, *under_api, *under_auth, *OPERATIONS])
     by_name = {operation["operationId"]: (path, method) for path, method, operation in operations(document)}
@@ -157,7 +187,8 @@ async def test_errors_are_declared_as_problems(document: dict[str, Any]) -> None
         assert ("401" in responses) == (bool(operation.get("security")) or path.endswith(("/login", "/refresh")))
         assert {"400", "413", "415"} <= responses.keys() or "requestBody" not in operation
         for status, response in responses.items():
-            media = "application/json" if status.startswith("2") else "application/problem+json"
+            file = "text/csv" if path.endswith(".csv") else "application/json"
+            media = file if status.startswith("2") else "application/problem+json"
             if status[0] > "2":
                 example = response["content"]["application/problem+json"]["example"]
                 assert (str(example["status"]), example["instance"]) == (status, path)
@@ -278,6 +309,9 @@ async def test_every_further_operation_answers_as_it_is_described(
                (1, 1, 2, {RESERVATION + 1}, 1, '{moment(-2, 8)}', '{moment(-2, 12)}', parking.clock());
         insert into parking.passes (tenant_id, reservation_id, code, issued_at)
         values (1, {RESERVATION}, '{CODE}', parking.clock())""")
+    database.psql(f"""
+        select parking.enter_garage({DESK}, 1, plate) from unnest('{{ABC124,ABC125,ABC126}}'::text[]) plate;
+        update parking.tickets set entered_at = entered_at - interval '6 hours' where plate = 'ABC126'""")
     document = (await client.get("/openapi.json")).json()
     found = {operation["operationId"]: (path, method, operation) for path, method, operation in operations(document)}
     headers = await sign_in(client)

@@ -92,6 +92,7 @@ CALLS: Mapping[str, Call] = {
         building("unknown-spot"), "select * from parking.set_spot_state({actor}, {spot}, 'maintenance', 'Paint')"
     ),
     "expect": Call(building("unknown-lot"), "select parking.expect({actor}, 'lot', {lot}, '{{*}}')"),
+    "agree": Call(anybody(), "select parking.agree(1000, 1000)"),
     "version": Call(anybody(), "select parking.version('{{}}')"),
     "list_lots": Call(anybody(), "select * from parking.list_lots(actor => {actor})"),
     "find_lot": Call(reading("unknown-lot"), "select * from parking.find_lot({lot}, actor => {actor})"),

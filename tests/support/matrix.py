@@ -160,6 +160,7 @@ class World:
     concession: int
     garage: int
     ticket: str
+    paid: str
     plate: str
     person: int
     email: str
@@ -185,6 +186,7 @@ class World:
             concession=nothing + 7,
             garage=nothing + 8,
             ticket=f"PS-{nothing + 9}",
+            paid=f"PS-{nothing + 10}",
             plate="NOBODY",
             person=nothing + 5,
         )
@@ -195,7 +197,7 @@ class World:
         things = (self.lot, self.garage, self.floor, self.row, self.spot, *numbers)
         # A status is none of them, whatever number a thing has got.
         text = re.sub(rf"(?<!^\[)(?<!'status', )\b(?:{'|'.join(map(str, things))})\b", "#", text)
-        names = (f"'{self.tenant}'", self.session, self.ticket, self.plate)
+        names = (f"'{self.tenant}'", self.session, self.ticket, self.paid, self.plate)
         for name in names:
             text = text.replace(name, "#")
         return text
@@ -348,6 +350,14 @@ class Stage:
             await self.superuser.execute(NEW_TARIFF, garage)
             plate = number.upper()
             ticket = await self.superuser.fetchval(NEW_TICKET, garage, plate, self.people["operator"])
+            paid = await self.superuser.fetchval(
+                """
+                select t.ticket_number from parking.enter_garage($1, $2, $3) e,
+                    parking.leave_garage($1, e.ticket_number, 'Cash') t""",
+                self.people["operator"],
+                garage,
+                f"P{plate}",
+            )
             session = await self.session(person)
             await self.superuser.execute(
                 """
@@ -370,6 +380,7 @@ class Stage:
             concession=concession,
             garage=garage,
             ticket=ticket,
+            paid=paid,
             plate=plate,
             person=person,
             email=email,

@@ -1,0 +1,7 @@
+-- Revert parking:tendering from pg
+
+begin;
+
+drop function parking.agree(bigint, bigint);
+
+commit;
