@@ -1,22 +1,23 @@
-"""GET /api/lots/{id}/garage/report, and its days and tickets as CSV. For those who may see how lots are used."""
+"""GET /api/lots/{id}/garage/report, and the same as CSV and PDF. For those who may see how lots are used."""
 
 from __future__ import annotations
 
 import datetime as dt
 from typing import Annotated, Any, Final
 
-from litestar import Response, get
+from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.openapi import ResponseSpec
 from litestar.params import QueryParameter
 
-from service import reports
+from service import printing, reports
 from service.api.lots import LotId
 from service.api.reservations import AuthenticatedRequest
 from service.auth import caller, require_bearer
 from service.database import Database
 from service.edge import require_plain_query
 from service.openapi import problems
+from service.pages.language import language_of, speak
 from service.reports import REPORT, Report
 
 FromDay = Annotated[dt.date, QueryParameter(name="from", description="The first day, of the garage's own calendar.")]
@@ -28,6 +29,15 @@ CSV: Final = {
         str, generate_examples=False, description="A line of names, and then the rows", media_type="text/csv"
     )
 }
+
+
+PDF: Final = {200: ResponseSpec(bytes, generate_examples=False, description="The file", media_type="application/pdf")}
+
+
+async def _look_at(request: Request[Any, Any, Any]) -> None:
+    """As of any request, but that it may not want JSON; and paper has a language."""
+    speak(language_of(request))
+    await require_plain_query(request)
 
 
 @get(
@@ -49,7 +59,7 @@ async def show_report(
 
 @get(
     "/lots/{lot:int}/garage/report.csv",
-    before_request=require_plain_query,
+    before_request=_look_at,
     responses=problems(400, 401, 403, 404, 422) | CSV,
     summary="Report on a garage, as CSV",
     **STAFF,
@@ -67,7 +77,7 @@ async def report_file(
 
 @get(
     "/lots/{lot:int}/garage/tickets.csv",
-    before_request=require_plain_query,
+    before_request=_look_at,
     responses=problems(400, 401, 403, 404, 422) | CSV,
     summary="List a garage's tickets, as CSV",
     **STAFF,
@@ -83,4 +93,22 @@ async def tickets_file(
     return await reports.csv_file(database, "tickets", *caller(request), lot, first, last)
 
 
-HANDLERS = [show_report, report_file, tickets_file]
+@get(
+    "/lots/{lot:int}/garage/report.pdf",
+    before_request=_look_at,
+    responses=problems(400, 401, 403, 404, 422) | PDF,
+    summary="Report on a garage, as PDF",
+    **STAFF,
+)
+async def printed_report(
+    lot: LotId,
+    first: FromDay,
+    last: UntilDay,
+    request: AuthenticatedRequest,
+    database: NamedDependency[Database],
+) -> Response[bytes]:
+    """The same on paper, in the language that Accept-Language asks for."""
+    return await printing.pdf_file(database, *caller(request), lot, first, last)
+
+
+HANDLERS = [show_report, report_file, tickets_file, printed_report]

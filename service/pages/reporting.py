@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from decimal import Decimal
 from typing import Annotated, Final
 
-from babel.dates import format_skeleton
-from babel.numbers import format_currency, format_decimal, format_percent
 from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
-from msgspec import Struct
 
 from service import reports
 from service.auth import address_of
 from service.database import Database
 from service.pages.answers import AnyRequest, AnyResponse, Caller, Lots, page, sign_in_first
-from service.pages.language import _, babel_locale, short_day
-from service.reports import REPORT, Length, Report
+from service.pages.figures import Told
+from service.pages.language import _
+from service.printing import pdf_file
+from service.reports import REPORT, Report
 from service.settings import Settings
 
 LOT: Final = """
@@ -27,55 +25,6 @@ LOT: Final = """
 
 FromDay = Annotated[dt.date | None, QueryParameter(name="from")]
 UntilDay = Annotated[dt.date | None, QueryParameter(name="until")]
-
-
-class Told(Struct, frozen=True):
-    """A report in the reader's words and formats."""
-
-    report: Report
-
-    @property
-    def period(self) -> str:
-        first, last = self.report.from_day, self.report.until_day
-        return short_day(first) if first == last else f"{short_day(first)} – {short_day(last)}"
-
-    def day(self, day: dt.date) -> str:
-        return format_skeleton("yMMMEd", day, locale=babel_locale())
-
-    def money(self, cents: int) -> str:
-        amount = Decimal(cents) / 100
-        if self.report.currency is None:
-            return format_decimal(amount, format="0.00", locale=babel_locale())
-        return format_currency(amount, self.report.currency, locale=babel_locale())
-
-    def share(self, percent: int | None) -> str:
-        return "–" if percent is None else format_percent(percent / 100, locale=babel_locale())
-
-    def stay(self, seconds: int | None) -> str:
-        if seconds is None:
-            return "–"
-        hours = format_decimal(Decimal(seconds) / 3600, format="0.0", locale=babel_locale())
-        return _("%(hours)s h") % {"hours": hours}
-
-    def length(self, length: Length) -> str:
-        """From how long to how long, in hours where these are whole."""
-
-        def span(minutes: int) -> str:
-            return (
-                _("%(minutes)s min") % {"minutes": minutes}
-                if minutes % 60
-                else _("%(hours)s h") % {"hours": minutes // 60}
-            )
-
-        if length.until_minutes is None:
-            return _("%(least)s and longer") % {"least": span(length.from_minutes)}
-        if not length.from_minutes:
-            return _("less than %(most)s") % {"most": span(length.until_minutes)}
-        return f"{span(length.from_minutes)} – {span(length.until_minutes)}"
-
-    @property
-    def most_stays(self) -> int:
-        return max([1, *(length.stays for length in self.report.lengths)])
 
 
 @get("/garage/report")
@@ -149,4 +98,19 @@ async def tickets_file(  # noqa: PLR0917 (Litestar gives them by name)
     return await reports.csv_file(database, "tickets", caller.session, address_of(request), lot, first, last)
 
 
-handlers = [show_report, report_file, tickets_file]
+@get("/garage/report.pdf")
+async def printed_report(  # noqa: PLR0917 (Litestar gives them by name)
+    request: AnyRequest,
+    database: NamedDependency[Database],
+    caller: Caller,
+    lot: Annotated[int, QueryParameter(name="lot", ge=1, le=2**63 - 1)],
+    first: Annotated[dt.date, QueryParameter(name="from")],
+    last: Annotated[dt.date, QueryParameter(name="until")],
+) -> AnyResponse:
+    """The report on paper."""
+    if caller is None:
+        return sign_in_first(request, f"/garage/report?lot={lot}&from={first}&until={last}")
+    return await pdf_file(database, caller.session, address_of(request), lot, first, last)
+
+
+handlers = [show_report, report_file, tickets_file, printed_report]

@@ -1,7 +1,9 @@
 """The garage's interface as its document has it (section 6.2), whose clients must work unchanged; and refusals."""
 
 import asyncio
+import csv
 import datetime as dt
+import io
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
@@ -394,3 +396,108 @@ async def test_a_desk_that_cannot_work_is_told(database: Database, desk: str, sl
 
 async def test_a_desk_that_can(client: httpx.AsyncClient) -> None:
     assert (await client.get("/readyz")).json()["checks"]["garage"]["status"] == "ok"
+
+
+# The house's own routes.
+
+
+async def test_lost_void_and_refunded_tickets_balance(client: httpx.AsyncClient, database: Database) -> None:
+    desk, operator = await sign_in(client, "attendant@parking.com"), await sign_in(client, OPERATOR)
+    void, lost, paid = [(await enter(client, plate))["ticketNumber"] for plate in ("V1", "L1", "P1")]
+    due = (await client.get(f"/api/tickets/{lost}/due", headers=desk)).json()
+    assert (due["total_cents"], due["currency"], len(due["lines"])) == (1000, "EUR", 1)
+    answer = await client.post(f"/api/tickets/{void}/void", json={"reason": "A mistake"}, headers=desk)
+    assert (answer.status_code, answer.json()["amountPaid"]) == (200, 0)
+    body = {"plate": "l 1", "payment_method": "cash", "reason": "Blown away"}
+    answer = await client.post("/api/lots/1/garage/lost-tickets", json=body, headers=desk)
+    assert (answer.status_code, answer.json()["ticketNumber"], answer.json()["amountPaid"]) == (200, lost, 1000)
+    await client.put(f"/api/tickets/{paid}/exit", json=CARD)
+    refund = {"amount_cents": 400, "reason": "The lift"}
+    problem(await client.post(f"/api/tickets/{paid}/refunds", json=refund, headers=desk), 403, "not-permitted")
+    answer = await client.post(f"/api/tickets/{paid}/refunds", json=refund, headers=operator)
+    assert (answer.status_code, answer.json()["amount_cents"], answer.json()["payment_method"]) == (
+        201,
+        -400,
+        "Credit Card",
+    )
+    answer = await client.post(f"/api/tickets/{paid}/refunds", json={**refund, "amount_cents": 700}, headers=operator)
+    problem(answer, 422, "not-an-amount")
+    balance = (await client.get("/api/lots/1/garage/balance", headers=operator)).json()
+    assert (balance["amount_cents"], balance["line_cents"], balance["payment_cents"]) == (1600, 1600, 1600)
+    assert balance["out_of_balance"] == []
+    assert (await client.get("/api/garage/stats")).json()["todaysRevenue"] == 16.0
+    database.psql(f"update parking.tickets set amount_cents = 7 where ticket_number = '{paid}'")
+    balance = (await client.get("/api/lots/1/garage/balance", headers=operator)).json()
+    assert balance["out_of_balance"] == [paid], "the proof can fail"
+
+
+async def test_reports(client: httpx.AsyncClient, database: Database) -> None:
+    operator = await sign_in(client, OPERATOR)
+    hostile = '=HYPERLINK("http://evil.example","x"),\n\''
+    answer = await client.post("/api/tickets", json=vehicle("CSV1", hostile.replace("\n", " ")))
+    assert answer.status_code == 201, answer.text
+    await client.put(f"/api/tickets/{answer.json()['ticketNumber']}/exit", json=CARD)
+    for plate, kind in (("CSV2", "+1"), ("CSV3", "-1"), ("CSV4", "@x"), ("CSV5", "Car")):
+        assert (await client.post("/api/tickets", json=vehicle(plate, kind))).status_code == 201
+    today = database.psql("select today from parking.find_lot()")
+    params = {"from": today, "until": today}
+    report = (await client.get("/api/lots/1/garage/report", params=params, headers=operator)).json()
+    assert (report["revenue_cents"], report["currency"], report["entered"], report["left"]) == (1000, "EUR", 5, 1)
+    assert sum(length["stays"] for length in report["lengths"]) == 1
+    assert [(each["tariff"], each["amount_cents"]) for each in report["tariffs"]] == [("Standard", 1000)]
+    assert report["days"][0]["most_inside"] == 5
+
+    headers = operator | {"Accept": "text/csv"}
+    answer = await client.get("/api/lots/1/garage/tickets.csv", params=params, headers=headers)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert answer.headers["content-disposition"] == f'attachment; filename="garage-1-{today}-{today}-tickets.csv"'
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert [row["vehicle"][:2] for row in rows] == ["'=", "'+", "'-", "'@", "Ca"]
+    assert (rows[0]["amount"], rows[0]["currency"], rows[1]["amount"]) == ("10.00", "EUR", "")
+    assert dt.datetime.fromisoformat(rows[0]["entered_at"]).utcoffset() == dt.timedelta(0)
+    days = await client.get("/api/lots/1/garage/report.csv", params=params, headers=headers)
+    assert [row["revenue"] for row in csv.DictReader(io.StringIO(days.text))] == ["10.00"]
+    for file in ("report", "report.csv", "tickets.csv", "report.pdf"):
+        for wrong in ({"from": today}, {"from": "x", "until": today}, {}):
+            answer = await client.get(f"/api/lots/1/garage/{file}", params=wrong, headers=operator)
+            problem(answer, 400, "invalid-request")
+        answer = await client.get(
+            f"/api/lots/1/garage/{file}", params={"from": "2026-01-01", "until": "2027-12-31"}, headers=operator
+        )
+        problem(answer, 422, "not-a-period-of-days")
+        assert (await client.get(f"/api/lots/1/garage/{file}", params=params)).status_code == 401
+
+
+async def test_many_tickets_are_exported_whole(client: httpx.AsyncClient, database: Database) -> None:
+    """More than lies in memory: none is missing, and none comes twice."""
+    operator = await sign_in(client, OPERATOR)
+    database.psql("""
+        insert into parking.tickets (tenant_id, lot_id, id, plate, vehicle, entered_at, entered_by)
+        select 1, 1, n, 'P' || n, 'Car', parking.clock(), 3 from generate_series(1, 20000) n""")
+    today = database.psql("select today from parking.find_lot()")
+    address = f"/api/lots/1/garage/tickets.csv?from={today}&until={today}"
+    async with client.stream("GET", address, headers=operator) as answer:
+        lines = [line async for line in answer.aiter_lines()]
+    assert sum(map(len, lines)) > 1024 * 1024
+    assert {line.partition(",")[0] for line in lines[1:]} == {f"PS-{n:04}" for n in range(1, 20_001)}
+    assert len(lines) == 20_001
+
+
+async def test_the_report_on_paper(client: httpx.AsyncClient, database: Database) -> None:
+    operator = await sign_in(client, OPERATOR)
+    params = {"from": "2026-01-01", "until": "2026-04-10"}
+    database.psql("update parking.lots set name = 'Ωmega Жизнь \U0001f697 漢字 <b>%s</b>' where id = 1")
+    try:
+        for language, word in (("en", "Report"), ("de", "Bericht")):
+            headers = operator | {"Accept-Language": language, "Accept": "application/pdf"}
+            answer = await client.get("/api/lots/1/garage/report.pdf", params=params, headers=headers)
+            assert answer.status_code == 200, answer.text
+            assert answer.headers["content-type"] == "application/pdf"
+            assert answer.content.startswith(b"%PDF-")
+            assert f"{word}: Ωmega".encode("utf-16-be") in answer.content.replace(b"\\", b"")
+            pages = re.search(rb"/Count (\d+)", answer.content)
+            assert pages
+            assert int(pages[1]) >= 3, "a hundred days"
+    finally:
+        database.psql("update parking.lots set name = 'Demo Garage' where id = 1")

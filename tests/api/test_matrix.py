@@ -186,6 +186,7 @@ ASKS: Mapping[str, Ask] = {
     "api_show_balance": of_garage(Ask(analysing("unknown-lot"))),
     "api_show_report": of_garage(Ask(analysing("unknown-lot")), request=lambda _: {"params": DAYS}),
     "api_report_file": of_garage(Ask(analysing("unknown-lot")), request=lambda _: {"params": DAYS}),
+    "api_printed_report": of_garage(Ask(analysing("unknown-lot")), request=lambda _: {"params": DAYS}),
     "api_tickets_file": of_garage(Ask(analysing("unknown-lot")), request=lambda _: {"params": DAYS}),
     # Reservations.
     "api_book_spot": Ask(booking("unknown-spot"), lambda world: {"json": {"spot_id": world.spot, **moments()}}, SPOT),

@@ -137,6 +137,7 @@ AUTH_EXAMPLES: dict[str, dict[str, Any]] = {
 FILES: dict[str, str] = {
     "report_file": "/api/lots/1/garage/report.csv",
     "tickets_file": "/api/lots/1/garage/tickets.csv",
+    "printed_report": "/api/lots/1/garage/report.pdf",
 }
 """Those under /api that answer with a file."""
 
@@ -187,7 +188,8 @@ async def test_errors_are_declared_as_problems(document: dict[str, Any]) -> None
         assert ("401" in responses) == (bool(operation.get("security")) or path.endswith(("/login", "/refresh")))
         assert {"400", "413", "415"} <= responses.keys() or "requestBody" not in operation
         for status, response in responses.items():
-            file = "text/csv" if path.endswith(".csv") else "application/json"
+            kinds = {".csv": "text/csv", ".pdf": "application/pdf"}
+            file = kinds.get(Path(path).suffix, "application/json")
             media = file if status.startswith("2") else "application/problem+json"
             if status[0] > "2":
                 example = response["content"]["application/problem+json"]["example"]
