@@ -90,7 +90,8 @@ def _field_errors(body: bytes, model: type[Any]) -> list[FieldError]:
                 errors.append(_field_error(name, error))
         elif field.required:
             errors.append(FieldError(pointer=_pointer(name), detail="This field is required"))
-    unknown = (name for name in given if name not in fields)
+    strict = model.__struct_config__.forbid_unknown_fields
+    unknown = (name for name in given if strict and name not in fields)
     errors += [FieldError(pointer=_pointer(name), detail="There is no such field") for name in unknown]
     return errors[:MOST_ERRORS]
 

@@ -28,7 +28,10 @@ CHUNK: Final = 64 * 1024
 REPORT: Final = """
     select l.id as lot_id, l.name, l.time_zone, l.today, d.days, k.lengths, t.tariffs
     from parking.session($1, $2) s
-    cross join lateral (select json_agg(d) as days from parking.garage_report(s.actor, $3, $4, $5) d) d
+    cross join lateral (
+        select json_agg(to_jsonb(d) || jsonb_build_object('left', d.left_count)) as days
+        from parking.garage_report(s.actor, $3, $4, $5) d
+    ) d
     cross join lateral parking.find_lot(case when d.days is not null then $3::bigint end, null, s.actor) l
     cross join lateral (select json_agg(k) as lengths from parking.stays_by_length(s.actor, l.id, $4, $5) k) k
     cross join lateral (select json_agg(t) as tariffs from parking.revenue_by_tariff(s.actor, l.id, $4, $5) t) t
@@ -85,7 +88,7 @@ class Day(Struct, frozen=True):
 
     day: dt.date
     entered: int
-    left: int = msgspec.field(name="left_count")
+    left: int
     lost: int
     void: int
     revenue_cents: int

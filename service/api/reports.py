@@ -10,13 +10,14 @@ from litestar.di import NamedDependency
 from litestar.openapi import ResponseSpec
 from litestar.params import QueryParameter
 
-from service import printing, reports
+from service import reports
 from service.api.lots import LotId
 from service.api.reservations import AuthenticatedRequest
 from service.auth import caller, require_bearer
 from service.database import Database
 from service.edge import require_plain_query
 from service.openapi import problems
+from service.pages import printing
 from service.pages.language import language_of, speak
 from service.reports import REPORT, Report
 

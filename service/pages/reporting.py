@@ -15,7 +15,7 @@ from service.database import Database
 from service.pages.answers import AnyRequest, AnyResponse, Caller, Lots, page, sign_in_first
 from service.pages.figures import Told
 from service.pages.language import _
-from service.printing import pdf_file
+from service.pages.printing import pdf_file
 from service.reports import REPORT, Report
 from service.settings import Settings
 

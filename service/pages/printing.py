@@ -22,8 +22,9 @@ from service.pages.language import _
 from service.reports import REPORT, Report
 
 PDF: Final = "application/pdf"
-FONTS: Final = Path(__file__).parent / "fonts"
+FONTS: Final = Path(__file__).parent.parent / "fonts"
 FONT: Final = "DejaVu"
+LINE: Final = 5
 
 
 class _Paper(FPDF):
@@ -90,7 +91,7 @@ def print_report(told: Told) -> bytes:
             for each in report.tariffs
         ],
     )
-    _table(
+    _lines(
         paper,
         _("Day by day"),
         (
@@ -130,9 +131,31 @@ def _table(paper: FPDF, title: str, heads: Sequence[str], rows: Sequence[Sequenc
         col_widths=[2.2, *[1.0] * (len(heads) - 1)],
         borders_layout=TableBordersLayout.HORIZONTAL_LINES,
         headings_style=FontFace(emphasis="BOLD"),
-        line_height=5,
+        line_height=LINE,
     ) as table:
         for cells in (heads, *rows):
             row = table.row()
             for cell in cells:
                 row.cell(cell)
+
+
+def _lines(paper: FPDF, title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table of which each cell is short and there are many rows: what breaks lines takes ten times as long."""
+    paper.ln(6)
+    paper.set_font(FONT, style="B", size=12)
+    paper.multi_cell(0, text=title, new_x="LMARGIN", new_y="NEXT")
+    widths = [0.2 * paper.epw, *[0.8 * paper.epw / (len(heads) - 1)] * (len(heads) - 1)]
+
+    def line(cells: Sequence[str], style: str) -> None:
+        # Heads are words, and some languages have long ones.
+        paper.set_font(FONT, style=style, size=6 if style else 8)
+        for number, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+            paper.cell(width, LINE, text=cell, align="R" if number else "L", border="B")
+        paper.ln(LINE)
+
+    line(heads, "B")
+    for row in rows:
+        if paper.will_page_break(LINE):
+            paper.add_page()
+            line(heads, "B")
+        line(row, "")
