@@ -50,6 +50,9 @@ def database(module_database: Database) -> Database:
         delete from parking.garages where lot_id <> 1;
         update parking.lots set walk_ins = false where id <> 1;
         update parking.garages set spaces = 140;
+        delete from parking.tariff_tiers where tariff_id <> 1;
+        delete from parking.tariffs where id <> 1;
+        update parking.tariffs set valid_until = null where id = 1;
         update parking_private.clock_shift set shift = '0'""")
     return module_database
 

@@ -69,12 +69,12 @@ FURTHER_EXAMPLES: dict[str, dict[str, Any]] = {
     "find_lots": {"params": {"search": "garage"}},
     "show_overview": {"path": {"lot": 2}, "params": {"date": "2026-12-01", "type": "ev"}},
     "set_tariff": {
-        "path": {"lot": 1},
+        "path": {"lot": 2},
         "json": {"name": "Standard", "tiers": [{"from_minutes": 0, "increment_minutes": 60, "price_cents": 1000}]},
     },
-    "list_tariffs": {"path": {"lot": 1}},
+    "list_tariffs": {"path": {"lot": 2}},
     "quote": {
-        "path": {"lot": 1},
+        "path": {"lot": 2},
         "json": {"start_time": "2030-05-06T08:00:00+02:00", "end_time": "2030-05-06T10:00:00+02:00"},
     },
     "retire_tariff": {"path": {"tariff": 2}},

@@ -74,6 +74,24 @@ async def test_what_an_operator_says_about_a_spot_reaches_every_client(service: 
         assert (await next_event(socket))["end_time"][-6:] in ("+01:00", "+02:00"), "the lot's own offset"
 
 
+async def test_vehicles_without_a_booking_reach_every_client_and_nobody_learns_which(
+    service: Service, connect: Connect
+) -> None:
+    dba = await connect("parking_dba")
+    attendant = await dba.fetchval("select parking.find_person('attendant@parking.com')")
+    enter = "select ticket_number from parking.enter_garage($1, 1, $2)"
+    async with listening(service) as socket:
+        paid, void = [await dba.fetchval(enter, attendant, plate) for plate in ("SECRET1", "SECRET2")]
+        await dba.fetch("select parking.leave_garage($1, $2, 'Cash')", attendant, paid)
+        await dba.fetch("select parking.void_ticket($1, $2, 'Secret')", attendant, void)
+        events = [await next_event(socket) for _ in range(4)]
+    assert [event["type"] for event in events] == ["entered", "entered", "left", "voided"]
+    assert {(event["lot_id"], event["spot_id"]) for event in events} == {(1, None)}
+    assert [event["end_time"] is None for event in events] == [True, True, False, False]
+    assert "SECRET" not in json.dumps(events).upper()
+    assert paid not in json.dumps(events)
+
+
 async def test_the_life_of_a_booking_reaches_every_client(either: Service, connect: Connect) -> None:
     superuser, driver = await connect("postgres"), await connect()
     async with listening(either) as one, listening(either, "/ws?lot=1") as two:
