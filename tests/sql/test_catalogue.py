@@ -107,6 +107,7 @@ SERVICE = {
     "add_row",
     "add_spot",
     "alternatives",
+    "agree",
     "amount_due",
     "assign_role",
     "board",
