@@ -43,10 +43,11 @@ NUMBER_AT_THE_DESK: Final = re.compile(r"\s*ps\s*-?\s*([0-9]{1,30})\s*", re.ASCI
 FIND: Final = """
     select t.ticket_number
     from parking.session($1, $2) s
+    cross join lateral parking.find_lot($3, $4, s.actor) l
     cross join lateral (
-        select f.ticket_number from parking.find_ticket(s.actor, $4) f where $4 is not null
+        select f.ticket_number from parking.find_ticket(s.actor, $5) f where $5 is not null
         union all
-        select f.ticket_number from parking.find_open_ticket(s.actor, $3, $5) f where $4 is null
+        select f.ticket_number from parking.find_open_ticket(s.actor, l.id, $6) f where $5 is null
     ) t
 """
 ENTER: Final = """
@@ -174,7 +175,7 @@ async def find_ticket(  # noqa: PLR0917 (Litestar gives them by name)
     number = NUMBER_AT_THE_DESK.fullmatch(what)
     printed = f"PS-{number[1]:>04}" if number else None
     try:
-        row = await database.row(FIND, caller.session, address_of(request), desk.lot, printed, what)
+        row = await database.row(FIND, caller.session, address_of(request), desk.lot, settings.tenant, printed, what)
     except (PostgresError, Problem) as refusal:
         return await _refused(request, database, settings, caller, desk, refusal, Given(what=what))
     return Redirect(desk.url(ticket=row["ticket_number"]) + "#ticket", status_code=303)

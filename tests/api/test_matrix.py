@@ -80,10 +80,10 @@ class Ask:
     """Which thing of a world the path means by a name, where it is not the one of that name."""
 
 
-def at_the_desk(unknown: str, **missing: str) -> Ask:
+def at_the_desk(unknown: str) -> Ask:
     """For those who may sit at a desk; over HTTP nobody gets that far without a token, where no desk is open."""
     who = building(unknown).public | {"anonymous": "not-signed-in"}
-    return Ask(Rule(who, who, unknown, missing))
+    return Ask(Rule(who, who, unknown))
 
 
 def of_garage(ask: Ask, ticket: str = "ticket", request: Callable[[World], dict[str, Any]] | None = None) -> Ask:
@@ -97,8 +97,6 @@ def in_garage(world: World) -> dict[str, Any]:
 
 
 DAYS = {"from": "2026-11-01", "until": "2026-11-02"}
-BLIND = dict.fromkeys(("guest", "driver_a", "driver_b"), "unknown-lot")
-"""Whoever may look at lots is told that there is none before being told that they may not sit at its desk."""
 
 ACTIVITY: Row = row("not-permitted", admin=OK, platform=OK, other_admin=OK)
 LOT, TENANT, SPOT, GARAGE = (frozenset({name}) for name in ("lot", "tenant", "spot", "garage"))
@@ -159,10 +157,10 @@ ASKS: Mapping[str, Ask] = {
     ),
     "api_end_concession": Ask(building("unknown-concession")),
     # The garage.
-    "api_show_garage_stats": replace(at_the_desk("unknown-lot", **BLIND), request=in_garage, names=GARAGE),
-    "api_list_activities": replace(at_the_desk("unknown-lot", **BLIND), request=in_garage, names=GARAGE),
+    "api_show_garage_stats": replace(at_the_desk("unknown-lot"), request=in_garage, names=GARAGE),
+    "api_list_activities": replace(at_the_desk("unknown-lot"), request=in_garage, names=GARAGE),
     "api_enter_garage": replace(
-        at_the_desk("unknown-lot", **BLIND),
+        at_the_desk("unknown-lot"),
         request=lambda world: {**in_garage(world), "json": {"licensePlate": "B NEW 1", "vehicleType": "Car"}},
         names=GARAGE,
     ),

@@ -13,7 +13,7 @@ from playwright.async_api import Locator, Page, expect
 from tests.page.conftest import Open, sign_in_here, until_live
 from tests.page.test_forms import problem, token
 from tests.page.test_looks import ENDLESS, HOSTILE, SMALLEST_PHONE, expect_to_fit
-from tests.support import DRIVER_1, OPERATOR, PASSWORD, Database
+from tests.support import DRIVER_1, OPERATOR, Database, Service, issue_token
 
 in_the_browser = pytest.mark.asyncio(loop_scope="session")
 
@@ -289,9 +289,9 @@ async def test_an_operator_changes_the_spaces_and_reads_the_report(
     assert dict(zip(head.split(","), row.split(","), strict=True))["revenue"] == "10.00"
 
 
-def signed_in(http: httpx.Client, email: str) -> None:
-    form = {"_csrf_token": token(http, "/sign-in"), "email": email, "password": PASSWORD}
-    assert http.post("/sign-in", data=form).status_code == 303
+def signed_in(http: httpx.Client, service: Service, person: int) -> None:
+    """A session without a password, of which each costs a hash."""
+    http.cookies.set("session", issue_token(service, person))
 
 
 @pytest.mark.parametrize(
@@ -312,8 +312,8 @@ def signed_in(http: httpx.Client, email: str) -> None:
         ("/garage/tickets.csv?lot=1", 400, "invalid-request"),
     ],
 )
-def test_what_there_is_not(http: httpx.Client, address: str, status: int, slug: str) -> None:
-    signed_in(http, OPERATOR)
+def test_what_there_is_not(http: httpx.Client, module_service: Service, address: str, status: int, slug: str) -> None:
+    signed_in(http, module_service, 3)
     answer = http.get(address)
     assert (answer.status_code, problem(answer)) == (status, slug)
 
@@ -340,14 +340,14 @@ def test_what_there_is_not(http: httpx.Client, address: str, status: int, slug: 
     ],
 )
 def test_forms_that_no_page_sends(
-    http: httpx.Client, module_database: Database, path: str, form: dict[str, str], refused: tuple[int, str]
+    http: httpx.Client, module_service: Service, path: str, form: dict[str, str], refused: tuple[int, str]
 ) -> None:
-    signed_in(http, OPERATOR)
-    enter(module_database, "A1")
+    signed_in(http, module_service, 3)
+    enter(module_service.database, "A1")
     given = {"_csrf_token": token(http, "/garage"), "lot": "1"} | form
     answer = http.post(f"/garage/{path}", data=given)
     assert (answer.status_code, problem(answer)) == refused
-    assert module_database.psql("select ticket_number, status from parking.tickets") == "PS-0001|open"
+    assert module_service.database.psql("select ticket_number, status from parking.tickets") == "PS-0001|open"
     assert http.post(f"/garage/{path}", data=given | {"_csrf_token": "invented"}).status_code == 403
 
 
@@ -395,9 +395,9 @@ async def test_axe_finds_nothing(
         assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in found.response["violations"]] == []
 
 
-def test_in_german(http: httpx.Client, module_database: Database) -> None:
+def test_in_german(http: httpx.Client, module_service: Service, module_database: Database) -> None:
     number = enter(module_database, "GERMAN1")
-    signed_in(http, ATTENDANT)
+    signed_in(http, module_service, 10)
     text = http.get(f"/garage?ticket={number}", headers={"Accept-Language": "de"}).text
     for words in (
         "Ein Fahrzeug fährt ein",
@@ -409,8 +409,10 @@ def test_in_german(http: httpx.Client, module_database: Database) -> None:
         assert words in text, words
 
 
-def test_the_days_of_a_report_are_the_garages_own(http: httpx.Client, module_database: Database) -> None:
-    signed_in(http, OPERATOR)
+def test_the_days_of_a_report_are_the_garages_own(
+    http: httpx.Client, module_service: Service, module_database: Database
+) -> None:
+    signed_in(http, module_service, 3)
     today = dt.date.fromisoformat(module_database.psql("select today from parking.find_lot()"))
     text = http.get(f"/garage/report?from={today}&until={today}").text
     assert text.count("<tbody>") == 3

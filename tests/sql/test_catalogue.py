@@ -109,6 +109,7 @@ SERVICE = {
     "add_spot",
     "agree",
     "alternatives",
+    "agree",
     "amount_due",
     "assign_role",
     "board",
