@@ -109,7 +109,6 @@ SERVICE = {
     "add_spot",
     "agree",
     "alternatives",
-    "agree",
     "amount_due",
     "assign_role",
     "board",
