@@ -429,6 +429,7 @@ async def test_booking_moving_cancelling_and_sweeping_one_spot_at_once_never_dea
     assert moved > 0
 
 
+@pytest.mark.usefixtures("no_walk_ins")
 async def test_without_the_spots_locks_the_same_race_deadlocks(connect: Connect) -> None:
     """The negative control: the order of locks is what keeps 40P01 away."""
     superuser = await connect("postgres")
