@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 import asyncpg
+import pytest
 
 from tests.conftest import Connect
 from tests.support.sql import (
@@ -79,6 +80,7 @@ async def test_partly_overlapping_periods_neither_overlap_nor_deadlock(connect: 
     assert await superuser.fetchval("select count(*) from parking.reservations") == ended["00000"]
 
 
+@pytest.mark.usefixtures("no_walk_ins")
 async def test_without_the_row_lock_the_same_race_deadlocks(connect: Connect) -> None:
     """The negative control: the lock is what keeps 40P01 away, and the constraint is what keeps overlaps away."""
     superuser = await connect("postgres")
