@@ -32,8 +32,10 @@ begin
                 delete from parking_private.events_default d where d.tenant_id = %L and d.at >= %L and d.at < %L
                 returning d.tenant_id, d.id, d.epoch, d.xid, d.type, d.lot_id, d.spot_id, d.reservation_id, d.actor_id, d.starts, d.ends, d.at
             )
-            insert into parking_private.%I (tenant_id, id, epoch, xid, type, lot_id, spot_id, reservation_id, actor_id, starts, ends, at)
-            select m.tenant_id, m.id, m.epoch, m.xid, m.type, m.lot_id, m.spot_id, m.reservation_id, m.actor_id, m.starts, m.ends, m.at
+            insert into parking_private.%I (tenant_id, id, epoch, xid, type, lot_id, spot_id, reservation_id, actor_id, starts, ends, at,
+                former_starts, former_ends)
+            select m.tenant_id, m.id, m.epoch, m.xid, m.type, m.lot_id, m.spot_id, m.reservation_id, m.actor_id, m.starts, m.ends, m.at,
+                   m.former_starts, m.former_ends
             from moved m
             $move$, v_tenant, v_from, v_to, v_name);
     end loop;

@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from tests.conftest import Connect
-from tests.support.sql import BOOK, DRIVER_1, hours_ahead, one_row, refused, shift_clock
+from tests.support.sql import BOOK, DRIVER_1, RESCHEDULE, hours_ahead, one_row, refused, shift_clock
 
 PARTITIONS = """
     select c.relname::text as name from pg_inherits i join pg_class c on c.oid = i.inhrelid
@@ -34,12 +34,17 @@ async def test_a_year_without_anybody_who_tends_it(connect: Connect) -> None:
     superuser, service, dba = await connect("postgres"), await connect(), await connect("parking_dba")
     await shift_clock(superuser, timedelta(days=365))
     cursor = await dba.fetchval("select parking.event_cursor()")
-    await service.fetch(BOOK, DRIVER_1, 1, hours_ahead(365 * 24 + 1), hours_ahead(365 * 24 + 2))
-    assert await where(superuser) == ["parking_private.events_default"]
+    starts, ends = hours_ahead(365 * 24 + 1), hours_ahead(365 * 24 + 2)
+    booking = await one_row(service, BOOK, DRIVER_1, 1, starts, ends)
+    await service.fetch(RESCHEDULE, DRIVER_1, booking["id"], None, ends + timedelta(hours=1))
+    assert await where(superuser) == ["parking_private.events_default"] * 2
+    everything = "select * from parking.events order by id"
+    before = await superuser.fetch(everything)
     done = await dba.fetch("select * from parking.tend_events()")
     assert [row["done"] for row in done] == ["made"] * 4
-    assert await where(superuser) == [f"parking_private.{done[0]['partition']}"]
-    assert len(await dba.fetch("select * from parking.events_after($1)", cursor)) == 1
+    assert await where(superuser) == [f"parking_private.{done[0]['partition']}"] * 2
+    assert await superuser.fetch(everything) == before, "the former period of what was rescheduled as well"
+    assert len(await dba.fetch("select * from parking.events_after($1)", cursor)) == 2
     assert await dba.fetch("select * from parking.tend_events()") == []
 
 
