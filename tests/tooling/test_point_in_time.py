@@ -108,7 +108,7 @@ def test_what_was_booked_before_the_moment_is_back_and_nothing_later(repository:
     assert database.psql(BOOKED).split() == ["1", "2"]
     cluster.stop()  # what has not been archived yet is, at the stop
 
-    shutil.rmtree(repository.data / "base")  # somebody has tidied up
+    shutil.rmtree(repository.data / "global")  # somebody has tidied up
     with pytest.raises(CommandFailed):
         cluster.start("--without-cron")
 
