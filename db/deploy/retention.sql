@@ -30,7 +30,8 @@ begin
         execute format($move$
             with moved as (
                 delete from parking_private.events_default d where d.tenant_id = %L and d.at >= %L and d.at < %L
-                returning d.tenant_id, d.id, d.epoch, d.xid, d.type, d.lot_id, d.spot_id, d.reservation_id, d.actor_id, d.starts, d.ends, d.at
+                returning d.tenant_id, d.id, d.epoch, d.xid, d.type, d.lot_id, d.spot_id, d.reservation_id, d.actor_id, d.starts, d.ends, d.at,
+                    d.former_starts, d.former_ends
             )
             insert into parking_private.%I (tenant_id, id, epoch, xid, type, lot_id, spot_id, reservation_id, actor_id, starts, ends, at,
                 former_starts, former_ends)
