@@ -64,12 +64,6 @@ def module_database(cluster: Cluster, template: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def no_walk_ins(database: Database) -> None:
-    """The demo's garage is closed, so that who books one spot of it waits for nobody who books another."""
-    database.psql("update parking.lots set walk_ins = false")
-
-
-@pytest.fixture
 def empty_database(cluster: Cluster) -> Iterator[Database]:
     """A database without any migration, for `sqitch(...)` and `deploy(...)`."""
     with new_database(cluster) as database:

@@ -109,7 +109,10 @@ begin
         perform parking.build_lot(parking.find_person('operator@riverside.com', 'riverside'), 'Station', 'Europe/London', rows => 2, spots => 10,
             address => 'Station Road, London', opening_hours => 'Mo-Sa 06:00-23:00');
 
-        perform parking_private.enter_tenant(v_tenant);
+        -- The garage comes last: lots 1 to 3 and their spots keep their numbers, and who books there does not wait for its desk.
+        select b.id into strict v_lot
+        from parking.build_lot(parking.find_person('operator@parking.com'), 'Ostbahnhof', 'Europe/Berlin', rows => 2, spots => 5,
+            address => 'Am Ostbahnhof 9, 10243 Berlin', latitude => 52.5103, longitude => 13.4348) b;
         -- Since the clocks began, so that no stay that somebody tries is without a price.
         with tariff as (
             insert into parking.tariffs (tenant_id, lot_id, name, currency, valid_from)
@@ -143,9 +146,9 @@ end
 $$;
 
 comment on function parking.seed_demo() is
-$$Two tenants to try everything on: default, with a lot of five spots and one of 1500, and riverside.
+$$Two tenants to try everything on: default, with a lot of five spots, one of 1500 and a garage, and riverside.
 
-The first lot is a garage of 140 spaces as well, at 10.00 for each started hour.
+The garage, Ostbahnhof, has 140 spaces, at 10.00 for each started hour; ten of its spots can be booked.
 
 In default everybody may register; there are driver1@parking.com, driver2@…, operator@… and admin@parking.com, platform@parking.com, who founds tenants, and
 attendant@parking.com, who sits at the desk of the garage; in riverside the first four, @riverside.com. The password of them all is password123, so never call it in production: everybody
@@ -157,8 +160,9 @@ Example:
     -----------+----------------+-------
      default   | Demo Garage    |     5
      default   | Central Garage |  1500
+     default   | Ostbahnhof     |    10
      riverside | Station        |    20
-    (3 rows)$$;
+    (4 rows)$$;
 
 grant execute on function parking.seed_demo() to parking_dba;
 

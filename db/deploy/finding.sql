@@ -287,7 +287,8 @@ Example:
     ----------------+-------
      Demo Garage    | spots
      Central Garage | rows
-    (2 rows)$$;
+     Ostbahnhof     | spots
+    (3 rows)$$;
 
 grant execute on function parking.find_view(bigint, text, bigint, bigint, bigint, integer, text) to parking_service, parking_dba;
 

@@ -96,14 +96,14 @@ are of those that left today, void tickets aside, and null where nobody did.
 Problems: unknown-actor, not-permitted, unknown-lot, no-garage.
 
 Example:
-    select (parking.enter_garage(parking.find_person('operator@parking.com'), 1, 'B-AB 123')).ticket_number;
+    select (parking.enter_garage(parking.find_person('operator@parking.com'), 4, 'B-AB 123')).ticket_number;
      ticket_number
     ---------------
      PS-0001
     (1 row)
 
     select total_spaces, occupied_spaces, available_spaces, hourly_rate_cents, todays_revenue_cents, average_stay_seconds
-    from parking.garage_stats(parking.find_person('operator@parking.com'), 1);
+    from parking.garage_stats(parking.find_person('operator@parking.com'), 4);
      total_spaces | occupied_spaces | available_spaces | hourly_rate_cents | todays_revenue_cents | average_stay_seconds
     --------------+-----------------+------------------+-------------------+----------------------+----------------------
               140 |               1 |              139 |              1000 |                    0 |
@@ -150,14 +150,14 @@ $$The latest vehicles of a garage, with what has become of them; the one that en
 Problems: unknown-actor, not-permitted, unknown-lot, no-garage, not-a-number-of-rows.
 
 Example:
-    select (parking.enter_garage(parking.find_person('operator@parking.com'), 1, n)).ticket_number from unnest('{B-AB 123,B-AB 124}'::text[]) n;
+    select (parking.enter_garage(parking.find_person('operator@parking.com'), 4, n)).ticket_number from unnest('{B-AB 123,B-AB 124}'::text[]) n;
      ticket_number
     ---------------
      PS-0001
      PS-0002
     (2 rows)
 
-    select ticket_number, plate, status from parking.list_activities(parking.find_person('operator@parking.com'), 1);
+    select ticket_number, plate, status from parking.list_activities(parking.find_person('operator@parking.com'), 4);
      ticket_number | plate  | status
     ---------------+--------+--------
      PS-0002       | BAB124 | open
@@ -199,13 +199,13 @@ $$Who is inside a garage for longer than a vehicle is assumed to stay, the longe
 Problems: unknown-actor, not-permitted, unknown-lot, no-garage.
 
 Example:
-    select (parking.enter_garage(parking.find_person('operator@parking.com'), 1, 'B-AB 123')).status;
+    select (parking.enter_garage(parking.find_person('operator@parking.com'), 4, 'B-AB 123')).status;
      status
     --------
      open
     (1 row)
 
-    select ticket_number from parking.overstays(parking.find_person('operator@parking.com'), 1);
+    select ticket_number from parking.overstays(parking.find_person('operator@parking.com'), 4);
      ticket_number
     ---------------
     (0 rows)$$;
@@ -348,7 +348,7 @@ Problems: unknown-actor, not-permitted, unknown-lot, no-garage, not-a-period-of-
 
 Example:
     select t.amount_cents
-    from parking.enter_garage(parking.find_person('operator@parking.com'), 1, 'B-AB 123') e,
+    from parking.enter_garage(parking.find_person('operator@parking.com'), 4, 'B-AB 123') e,
          parking.leave_garage(parking.find_person('operator@parking.com'), e.ticket_number, 'Cash') t;
      amount_cents
     --------------
@@ -356,7 +356,7 @@ Example:
     (1 row)
 
     select entered, left_count, revenue_cents, currency, most_inside
-    from parking.garage_report(parking.find_person('operator@parking.com'), 1, 'today', 'today');
+    from parking.garage_report(parking.find_person('operator@parking.com'), 4, 'today', 'today');
      entered | left_count | revenue_cents | currency | most_inside
     ---------+------------+---------------+----------+-------------
            1 |          1 |          1000 | EUR      |           1
@@ -410,7 +410,7 @@ Problems: unknown-actor, not-permitted, unknown-lot, no-garage, not-a-period-of-
 
 Example:
     select t.amount_cents
-    from parking.enter_garage(parking.find_person('operator@parking.com'), 1, 'B-AB 123') e,
+    from parking.enter_garage(parking.find_person('operator@parking.com'), 4, 'B-AB 123') e,
          parking.leave_garage(parking.find_person('operator@parking.com'), e.ticket_number, 'Cash') t;
      amount_cents
     --------------
@@ -418,7 +418,7 @@ Example:
     (1 row)
 
     select from_minutes, until_minutes, stays, amount_cents
-    from parking.stays_by_length(parking.find_person('operator@parking.com'), 1, 'today', 'today') where stays > 0;
+    from parking.stays_by_length(parking.find_person('operator@parking.com'), 4, 'today', 'today') where stays > 0;
      from_minutes | until_minutes | stays | amount_cents
     --------------+---------------+-------+--------------
                 0 |            30 |     1 |         1000
@@ -471,14 +471,14 @@ Problems: unknown-actor, not-permitted, unknown-lot, no-garage, not-a-period-of-
 
 Example:
     select t.amount_cents
-    from parking.enter_garage(parking.find_person('operator@parking.com'), 1, 'B-AB 123') e,
+    from parking.enter_garage(parking.find_person('operator@parking.com'), 4, 'B-AB 123') e,
          parking.leave_garage(parking.find_person('operator@parking.com'), e.ticket_number, 'Cash') t;
      amount_cents
     --------------
              1000
     (1 row)
 
-    select tariff, stays, amount_cents from parking.revenue_by_tariff(parking.find_person('operator@parking.com'), 1, 'today', 'today');
+    select tariff, stays, amount_cents from parking.revenue_by_tariff(parking.find_person('operator@parking.com'), 4, 'today', 'today');
       tariff  | stays | amount_cents
     ----------+-------+--------------
      Standard |     1 |         1000
@@ -522,13 +522,13 @@ $$The tickets of the vehicles that entered a garage from one day of its clock to
 Problems: unknown-actor, not-permitted, unknown-lot, no-garage, not-a-period-of-days, day-out-of-range.
 
 Example:
-    select (parking.enter_garage(parking.find_person('operator@parking.com'), 1, 'B-AB 123')).ticket_number;
+    select (parking.enter_garage(parking.find_person('operator@parking.com'), 4, 'B-AB 123')).ticket_number;
      ticket_number
     ---------------
      PS-0001
     (1 row)
 
-    select ticket_number, plate, status from parking.list_tickets(parking.find_person('operator@parking.com'), 1, 'today', 'today');
+    select ticket_number, plate, status from parking.list_tickets(parking.find_person('operator@parking.com'), 4, 'today', 'today');
      ticket_number | plate  | status
     ---------------+--------+--------
      PS-0001       | BAB123 | open

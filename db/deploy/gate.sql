@@ -195,10 +195,10 @@ $$The garage of a lot: its spaces, how long a vehicle is assumed to stay, and wh
 Problems: unknown-lot, no-garage.
 
 Example:
-    select name, spaces, assumed_stay, hourly_rate_cents, currency from parking.find_garage(1);
-        name     | spaces | assumed_stay | hourly_rate_cents | currency
-    -------------+--------+--------------+-------------------+----------
-     Demo Garage |    140 | 04:00:00     |              1000 | EUR
+    select name, spaces, assumed_stay, hourly_rate_cents, currency from parking.find_garage(4);
+        name    | spaces | assumed_stay | hourly_rate_cents | currency
+    ------------+--------+--------------+-------------------+----------
+     Ostbahnhof |    140 | 04:00:00     |              1000 | EUR
     (1 row)$$;
 
 grant execute on function parking.find_garage(bigint, bigint) to parking_service, parking_dba;
@@ -274,7 +274,7 @@ A plate may be written with blanks and hyphens, in small or capital letters. It 
 Problems: unknown-actor, not-permitted, unknown-lot, no-garage, not-a-plate, not-a-vehicle, vehicle-inside, garage-full.
 
 Example:
-    select ticket_number, plate, vehicle, status from parking.enter_garage(parking.find_person('operator@parking.com'), 1, 'B-AB 123');
+    select ticket_number, plate, vehicle, status from parking.enter_garage(parking.find_person('operator@parking.com'), 4, 'B-AB 123');
      ticket_number | plate  | vehicle | status
     ---------------+--------+---------+--------
      PS-0001       | BAB123 | Car     | open
@@ -359,7 +359,7 @@ Problems: unknown-actor, not-permitted, unknown-ticket.
 
 Example:
     select t.ticket_number, t.plate, t.status
-    from parking.enter_garage(parking.find_person('operator@parking.com'), 1, 'B-AB 123') e,
+    from parking.enter_garage(parking.find_person('operator@parking.com'), 4, 'B-AB 123') e,
          parking.find_ticket(parking.find_person('operator@parking.com'), e.ticket_number) t;
      ticket_number | plate  | status
     ---------------+--------+--------
@@ -395,7 +395,7 @@ Problems: unknown-actor, not-permitted, unknown-lot, no-garage, not-a-plate, unk
 
 Example:
     select t.ticket_number, t.plate
-    from parking.enter_garage(parking.find_person('operator@parking.com'), 1, 'B-AB 123') e,
+    from parking.enter_garage(parking.find_person('operator@parking.com'), 4, 'B-AB 123') e,
          parking.find_open_ticket(parking.find_person('operator@parking.com'), e.lot_id, 'b ab 123') t;
      ticket_number | plate
     ---------------+--------

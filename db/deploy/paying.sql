@@ -253,7 +253,7 @@ Problems: unknown-actor, not-permitted, unknown-ticket, no-tariff.
 
 Example:
     select d.line, d.quantity, d.unit_cents, d.amount_cents
-    from parking.enter_garage(parking.find_person('operator@parking.com'), 1, 'B-AB 123') e,
+    from parking.enter_garage(parking.find_person('operator@parking.com'), 4, 'B-AB 123') e,
          parking.amount_due(parking.find_person('operator@parking.com'), e.ticket_number) d;
                    line                | quantity | unit_cents | amount_cents
     -----------------------------------+----------+------------+--------------
@@ -291,7 +291,7 @@ Problems: unknown-actor, not-permitted, unknown-ticket, unknown-method, ticket-c
 
 Example:
     select t.ticket_number, t.status, t.minutes, t.amount_cents, t.currency, t.method
-    from parking.enter_garage(parking.find_person('operator@parking.com'), 1, 'B-AB 123') e,
+    from parking.enter_garage(parking.find_person('operator@parking.com'), 4, 'B-AB 123') e,
          parking.leave_garage(parking.find_person('operator@parking.com'), e.ticket_number, 'credit card') t;
      ticket_number | status | minutes | amount_cents | currency |   method
     ---------------+--------+---------+--------------+----------+-------------
@@ -332,7 +332,7 @@ Problems: unknown-actor, not-permitted, unknown-lot, no-garage, not-a-plate, not
 
 Example:
     select t.ticket_number, t.status, t.amount_cents
-    from parking.enter_garage(parking.find_person('operator@parking.com'), 1, 'B-AB 123') e,
+    from parking.enter_garage(parking.find_person('operator@parking.com'), 4, 'B-AB 123') e,
          parking.lose_ticket(parking.find_person('operator@parking.com'), e.lot_id, e.plate, 'Cash', 'Showed the papers of the car') t;
      ticket_number | status | amount_cents
     ---------------+--------+--------------
@@ -377,7 +377,7 @@ Problems: unknown-actor, not-permitted, not-a-reason, unknown-ticket, ticket-clo
 
 Example:
     select t.ticket_number, t.status, t.amount_cents
-    from parking.enter_garage(parking.find_person('operator@parking.com'), 1, 'B-AB 123') e,
+    from parking.enter_garage(parking.find_person('operator@parking.com'), 4, 'B-AB 123') e,
          parking.void_ticket(parking.find_person('operator@parking.com'), e.ticket_number, 'Turned around at the gate') t;
      ticket_number | status | amount_cents
     ---------------+--------+--------------
@@ -456,7 +456,7 @@ Problems: unknown-actor, not-permitted, not-a-reason, unknown-ticket, ticket-not
 
 Example:
     select r.ticket_number, r.kind, r.method, r.amount_cents, r.reason
-    from parking.enter_garage(parking.find_person('operator@parking.com'), 1, 'B-AB 123') e
+    from parking.enter_garage(parking.find_person('operator@parking.com'), 4, 'B-AB 123') e
     cross join lateral parking.leave_garage(parking.find_person('operator@parking.com'), e.ticket_number, 'Cash') t
     cross join lateral parking.refund_ticket(parking.find_person('operator@parking.com'), t.ticket_number, 400, 'The lift was out of order') r;
      ticket_number |  kind  | method | amount_cents |          reason
@@ -491,7 +491,7 @@ Problems: unknown-actor, not-permitted, not-a-reason, unknown-ticket, ticket-not
 
 Example:
     select c.ticket_number, c.kind, c.amount_cents
-    from parking.enter_garage(parking.find_person('operator@parking.com'), 1, 'B-AB 123') e
+    from parking.enter_garage(parking.find_person('operator@parking.com'), 4, 'B-AB 123') e
     cross join lateral parking.leave_garage(parking.find_person('operator@parking.com'), e.ticket_number, 'Cash') t
     cross join lateral parking.correct_ticket(parking.find_person('operator@parking.com'), t.ticket_number, 500, 'Took two spaces') c;
      ticket_number |    kind    | amount_cents
@@ -559,14 +559,14 @@ Problems: unknown-actor, not-permitted, unknown-lot.
 
 Example:
     select t.amount_cents
-    from parking.enter_garage(parking.find_person('operator@parking.com'), 1, 'B-AB 123') e,
+    from parking.enter_garage(parking.find_person('operator@parking.com'), 4, 'B-AB 123') e,
          parking.leave_garage(parking.find_person('operator@parking.com'), e.ticket_number, 'Cash') t;
      amount_cents
     --------------
              1000
     (1 row)
 
-    select tickets, amount_cents, line_cents, payment_cents, out_of_balance from parking.ledger_balance(lot => 1);
+    select tickets, amount_cents, line_cents, payment_cents, out_of_balance from parking.ledger_balance(lot => 4);
      tickets | amount_cents | line_cents | payment_cents | out_of_balance
     ---------+--------------+------------+---------------+----------------
            1 |         1000 |       1000 |          1000 | {}

@@ -12,8 +12,11 @@ begin
         for v_table in select unnest(array['tenants', 'lots', 'floors', 'rows', 'spots', 'people', 'tariffs']) loop
             execute format('alter sequence %s restart', pg_get_serial_sequence('parking.' || v_table, 'id'));
         end loop;
-        assert (select array_agg(tenant || ' ' || spots) = '{default 5,default 1500,riverside 20}' from parking.seed_demo()),
-            'the demo has two tenants and three lots';
+        assert (select array_agg(tenant || ' ' || spots) = '{default 5,default 1500,default 10,riverside 20}' from parking.seed_demo()),
+            'the demo has two tenants and four lots';
+        assert (select array_agg(name order by id) = '{Demo Garage,Central Garage,Ostbahnhof}' and array_agg(id order by id) = '{1,2,4}'
+                from parking.list_lots()), 'the garage is the last lot';
+        assert (select (g.spaces, g.hourly_rate_cents) = (140, 1000) from parking.find_garage(4) g);
         assert (select array_agg(id order by id) = '{1,2,3,4,5,10}' and array_agg(roles[1] order by id) = '{driver,driver,operator,admin,platform,attendant}'
                 from parking.members where tenant = 'default'), 'one of each role';
         assert (select outcome = 'signed-in' from parking.sign_in('driver1@parking.com', 'password123'));

@@ -18,7 +18,7 @@ from tests.conftest import Connect
 from tests.support import DRIVER_1, OPERATOR, Database, Service, sign_in
 from tests.support.sql import shift_clock
 
-OPEN = {"PARKING_GARAGE_LOT": "1", "PARKING_GARAGE_DESK": "10"}
+OPEN = {"PARKING_GARAGE_LOT": "4", "PARKING_GARAGE_DESK": "10"}
 """The demo's garage, and its attendant."""
 TICKET = {
     *("id", "ticketNumber", "licensePlate", "vehicleType", "entryTime", "exitTime"),
@@ -47,8 +47,8 @@ def database(module_database: Database) -> Database:
     """As it was in the beginning: nobody has ever been here."""
     module_database.psql("""
         truncate parking.payments, parking.ticket_lines, parking.tickets, parking.ticket_counters;
-        delete from parking.garages where lot_id <> 1;
-        update parking.lots set walk_ins = false where id <> 1;
+        delete from parking.garages where lot_id <> 4;
+        update parking.lots set walk_ins = false where id <> 4;
         update parking.garages set spaces = 140;
         update parking.tariffs set valid_until = valid_from where id <> 1;
         update parking.tariffs set valid_until = null where id = 1;
@@ -81,7 +81,7 @@ async def enter(client: httpx.AsyncClient, plate: str = "ABC123") -> dict[str, A
 
 async def spaces(client: httpx.AsyncClient, number: int) -> None:
     client_token = await sign_in(client, OPERATOR)
-    answer = await client.put("/api/lots/1/garage", json={"spaces": number}, headers=client_token)
+    answer = await client.put("/api/lots/4/garage", json={"spaces": number}, headers=client_token)
     assert answer.status_code == 200, answer.text
 
 
@@ -207,7 +207,7 @@ async def test_void_and_lost_tickets_are_completed(client: httpx.AsyncClient, da
     void, lost = [(await enter(client, plate))["ticketNumber"] for plate in ("VOID1", "LOST1")]
     database.psql(f"""
         select parking.void_ticket({OF_OPERATOR}, '{void}', 'A mistake');
-        select parking.lose_ticket({OF_OPERATOR}, 1, 'LOST1', 'Cash', 'Blown away')""")
+        select parking.lose_ticket({OF_OPERATOR}, 4, 'LOST1', 'Cash', 'Blown away')""")
     answers = [(await client.get(f"/api/tickets/{number}")).json() for number in (void, lost)]
     assert [(ticket["status"], ticket["amountPaid"]) for ticket in answers] == [("completed", 0), ("completed", 1000)]
     activities = (await client.get("/api/activities")).json()
@@ -218,9 +218,9 @@ async def test_revenue_is_in_units_and_cents_are_kept(client: httpx.AsyncClient,
     await client.get("/api/status")
     headers = await sign_in(client, OPERATOR)
     tiers = [{"from_minutes": 0, "price_cents": 1015, "increment_minutes": 60}]
-    tariffs = (await client.get("/api/lots/1/tariffs")).json()
+    tariffs = (await client.get("/api/lots/4/tariffs")).json()
     answer = await client.post(
-        "/api/lots/1/tariffs", json={"name": tariffs[0]["name"], "tiers": tiers}, headers=headers
+        "/api/lots/4/tariffs", json={"name": tariffs[0]["name"], "tiers": tiers}, headers=headers
     )
     assert answer.status_code == 201, answer.text
     for plate in ("AB1", "AB2", "AB3"):
@@ -345,7 +345,7 @@ ROUTES = (
 
 
 async def test_without_the_setting_they_take_a_token_of_somebody_who_may(database: Database) -> None:
-    with Service(database) as service:
+    with Service(database, environ={"PARKING_LOT": "4"}) as service:
         async with client_of(service) as client:
             for method, path, body in ROUTES:
                 problem(await client.request(method, path, json=body), 401, "not-signed-in")
@@ -412,7 +412,7 @@ async def test_lost_void_and_refunded_tickets_balance(client: httpx.AsyncClient,
     answer = await client.post(f"/api/tickets/{void}/void", json={"reason": "A mistake"}, headers=desk)
     assert (answer.status_code, answer.json()["amountPaid"]) == (200, 0)
     body = {"plate": "l 1", "payment_method": "cash", "reason": "Blown away"}
-    answer = await client.post("/api/lots/1/garage/lost-tickets", json=body, headers=desk)
+    answer = await client.post("/api/lots/4/garage/lost-tickets", json=body, headers=desk)
     assert (answer.status_code, answer.json()["ticketNumber"], answer.json()["amountPaid"]) == (200, lost, 1000)
     await client.put(f"/api/tickets/{paid}/exit", json=CARD)
     refund = {"amount_cents": 400, "reason": "The lift"}
@@ -425,12 +425,12 @@ async def test_lost_void_and_refunded_tickets_balance(client: httpx.AsyncClient,
     )
     answer = await client.post(f"/api/tickets/{paid}/refunds", json={**refund, "amount_cents": 700}, headers=operator)
     problem(answer, 422, "not-an-amount")
-    balance = (await client.get("/api/lots/1/garage/balance", headers=operator)).json()
+    balance = (await client.get("/api/lots/4/garage/balance", headers=operator)).json()
     assert (balance["amount_cents"], balance["line_cents"], balance["payment_cents"]) == (1600, 1600, 1600)
     assert balance["out_of_balance"] == []
     assert (await client.get("/api/garage/stats")).json()["todaysRevenue"] == 16.0
     database.psql(f"update parking.tickets set amount_cents = 7 where ticket_number = '{paid}'")
-    balance = (await client.get("/api/lots/1/garage/balance", headers=operator)).json()
+    balance = (await client.get("/api/lots/4/garage/balance", headers=operator)).json()
     assert balance["out_of_balance"] == [paid], "the proof can fail"
 
 
@@ -444,32 +444,32 @@ async def test_reports(client: httpx.AsyncClient, database: Database) -> None:
         assert (await client.post("/api/tickets", json=vehicle(plate, kind))).status_code == 201
     today = database.psql("select today from parking.find_lot()")
     params = {"from": today, "until": today}
-    report = (await client.get("/api/lots/1/garage/report", params=params, headers=operator)).json()
+    report = (await client.get("/api/lots/4/garage/report", params=params, headers=operator)).json()
     assert (report["revenue_cents"], report["currency"], report["entered"], report["left"]) == (1000, "EUR", 5, 1)
     assert sum(length["stays"] for length in report["lengths"]) == 1
     assert [(each["tariff"], each["amount_cents"]) for each in report["tariffs"]] == [("Standard", 1000)]
     assert report["days"][0]["most_inside"] == 4, "the first had left before the others came"
 
     headers = operator | {"Accept": "text/csv"}
-    answer = await client.get("/api/lots/1/garage/tickets.csv", params=params, headers=headers)
+    answer = await client.get("/api/lots/4/garage/tickets.csv", params=params, headers=headers)
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"].startswith("text/csv")
-    assert answer.headers["content-disposition"] == f'attachment; filename="garage-1-{today}-{today}-tickets.csv"'
+    assert answer.headers["content-disposition"] == f'attachment; filename="garage-4-{today}-{today}-tickets.csv"'
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     assert [row["vehicle"][:2] for row in rows] == ["'=", "'+", "'-", "'@", "Ca"]
     assert (rows[0]["amount"], rows[0]["currency"], rows[1]["amount"]) == ("10.00", "EUR", "")
     assert dt.datetime.fromisoformat(rows[0]["entered_at"]).utcoffset() == dt.timedelta(0)
-    days = await client.get("/api/lots/1/garage/report.csv", params=params, headers=headers)
+    days = await client.get("/api/lots/4/garage/report.csv", params=params, headers=headers)
     assert [row["revenue"] for row in csv.DictReader(io.StringIO(days.text))] == ["10.00"]
     for file in ("report", "report.csv", "tickets.csv", "report.pdf"):
         for wrong in ({"from": today}, {"from": "x", "until": today}, {}):
-            answer = await client.get(f"/api/lots/1/garage/{file}", params=wrong, headers=operator)
+            answer = await client.get(f"/api/lots/4/garage/{file}", params=wrong, headers=operator)
             problem(answer, 400, "invalid-request")
         answer = await client.get(
-            f"/api/lots/1/garage/{file}", params={"from": "2026-01-01", "until": "2027-12-31"}, headers=operator
+            f"/api/lots/4/garage/{file}", params={"from": "2026-01-01", "until": "2027-12-31"}, headers=operator
         )
         problem(answer, 422, "not-a-period-of-days")
-        assert (await client.get(f"/api/lots/1/garage/{file}", params=params)).status_code == 401
+        assert (await client.get(f"/api/lots/4/garage/{file}", params=params)).status_code == 401
 
 
 async def test_many_tickets_are_exported_whole(client: httpx.AsyncClient, database: Database) -> None:
@@ -477,9 +477,9 @@ async def test_many_tickets_are_exported_whole(client: httpx.AsyncClient, databa
     operator = await sign_in(client, OPERATOR)
     database.psql("""
         insert into parking.tickets (tenant_id, lot_id, id, plate, vehicle, entered_at, entered_by)
-        select 1, 1, n, 'P' || n, 'Car', parking.clock(), 3 from generate_series(1, 20000) n""")
+        select 1, 4, n, 'P' || n, 'Car', parking.clock(), 3 from generate_series(1, 20000) n""")
     today = database.psql("select today from parking.find_lot()")
-    address = f"/api/lots/1/garage/tickets.csv?from={today}&until={today}"
+    address = f"/api/lots/4/garage/tickets.csv?from={today}&until={today}"
     async with client.stream("GET", address, headers=operator) as answer:
         lines = [line async for line in answer.aiter_lines()]
     assert sum(map(len, lines)) > 1024 * 1024
@@ -490,11 +490,11 @@ async def test_many_tickets_are_exported_whole(client: httpx.AsyncClient, databa
 async def test_the_report_on_paper(client: httpx.AsyncClient, database: Database) -> None:
     operator = await sign_in(client, OPERATOR)
     params = {"from": "2026-01-01", "until": "2026-04-10"}
-    database.psql("update parking.lots set name = 'Ωmega Жизнь \U0001f697 漢字 <b>%s</b>' where id = 1")
+    database.psql("update parking.lots set name = 'Ωmega Жизнь \U0001f697 漢字 <b>%s</b>' where id = 4")
     try:
         for language, word in (("en", "Report"), ("de", "Bericht")):
             headers = operator | {"Accept-Language": language, "Accept": "application/pdf"}
-            answer = await client.get("/api/lots/1/garage/report.pdf", params=params, headers=headers)
+            answer = await client.get("/api/lots/4/garage/report.pdf", params=params, headers=headers)
             assert answer.status_code == 200, answer.text
             assert answer.headers["content-type"] == "application/pdf"
             assert answer.content.startswith(b"%PDF-")
@@ -503,4 +503,4 @@ async def test_the_report_on_paper(client: httpx.AsyncClient, database: Database
             assert pages
             assert int(pages[1]) >= 3, "a hundred days"
     finally:
-        database.psql("update parking.lots set name = 'Demo Garage' where id = 1")
+        database.psql("update parking.lots set name = 'Ostbahnhof' where id = 4")

@@ -69,27 +69,27 @@ FURTHER_EXAMPLES: dict[str, dict[str, Any]] = {
     "find_lots": {"params": {"search": "garage"}},
     "show_overview": {"path": {"lot": 2}, "params": {"date": "2026-12-01", "type": "ev"}},
     "set_tariff": {
-        "path": {"lot": 2},
+        "path": {"lot": 1},
         "json": {"name": "Standard", "tiers": [{"from_minutes": 0, "increment_minutes": 60, "price_cents": 1000}]},
     },
-    "list_tariffs": {"path": {"lot": 2}},
+    "list_tariffs": {"path": {"lot": 1}},
     "quote": {
-        "path": {"lot": 2},
+        "path": {"lot": 1},
         "json": {"start_time": "2030-05-06T08:00:00+02:00", "end_time": "2030-05-06T10:00:00+02:00"},
     },
     "retire_tariff": {"path": {"tariff": 2}},
     "grant_concession": {"json": {"kind": "season-pass", "lot_id": 1, "plate": "B AB 123"}},
     "list_concessions": {},
     "end_concession": {"path": {"concession": 1}},
-    "set_garage": {"path": {"lot": 1}, "json": {"spaces": 140, "assumed_stay_hours": 4}},
-    "find_garage": {"path": {"lot": 1}},
-    "enter_garage": {"json": {"licensePlate": "ABC123", "vehicleType": "Car"}},
-    "show_garage_stats": {},
+    "set_garage": {"path": {"lot": 4}, "json": {"spaces": 140, "assumed_stay_hours": 4}},
+    "find_garage": {"path": {"lot": 4}},
+    "enter_garage": {"params": {"lot": 4}, "json": {"licensePlate": "ABC123", "vehicleType": "Car"}},
+    "show_garage_stats": {"params": {"lot": 4}},
     "find_ticket": {"path": {"ticketNumber": "PS-0004"}},
-    "find_open_ticket": {"path": {"lot": 1}, "params": {"plate": "abc 123"}},
+    "find_open_ticket": {"path": {"lot": 4}, "params": {"plate": "abc 123"}},
     "show_amount_due": {"path": {"ticketNumber": "PS-0004"}},
     "leave_garage": {"path": {"ticketNumber": "PS-0004"}, "json": {"paymentMethod": "Credit Card"}},
-    "list_activities": {"params": {"limit": 10}},
+    "list_activities": {"params": {"lot": 4, "limit": 10}},
     "refund_ticket": {
         "path": {"ticketNumber": "PS-0004"},
         "json": {"amount_cents": 400, "reason": "The lift was out of order"},
@@ -97,13 +97,13 @@ FURTHER_EXAMPLES: dict[str, dict[str, Any]] = {
     "correct_ticket": {"path": {"ticketNumber": "PS-0004"}, "json": {"amount_cents": 400, "reason": "It was not"}},
     "void_ticket": {"path": {"ticketNumber": "PS-0001"}, "json": {"reason": "Turned around at the gate"}},
     "lose_ticket": {
-        "path": {"lot": 1},
+        "path": {"lot": 4},
         "json": {"plate": "ABC125", "payment_method": "Cash", "reason": "Showed the papers of the car"},
     },
-    "list_overstays": {"path": {"lot": 1}},
+    "list_overstays": {"path": {"lot": 4}},
     "list_payment_methods": {},
-    "show_balance": {"path": {"lot": 1}},
-    "show_report": {"path": {"lot": 1}, "params": {"from": "2026-11-01", "until": "2026-11-02"}},
+    "show_balance": {"path": {"lot": 4}},
+    "show_report": {"path": {"lot": 4}, "params": {"from": "2026-11-01", "until": "2026-11-02"}},
     "list_roles": {},
     "list_people": {},
     "add_person": {"json": {"email": "jo@example.org", "display_name": "Jo"}},
@@ -135,9 +135,9 @@ AUTH_EXAMPLES: dict[str, dict[str, Any]] = {
 
 
 FILES: dict[str, str] = {
-    "report_file": "/api/lots/1/garage/report.csv",
-    "tickets_file": "/api/lots/1/garage/tickets.csv",
-    "printed_report": "/api/lots/1/garage/report.pdf",
+    "report_file": "/api/lots/4/garage/report.csv",
+    "tickets_file": "/api/lots/4/garage/tickets.csv",
+    "printed_report": "/api/lots/4/garage/report.pdf",
 }
 """Those under /api that answer with a file."""
 
@@ -312,7 +312,7 @@ async def test_every_further_operation_answers_as_it_is_described(
         insert into parking.passes (tenant_id, reservation_id, code, issued_at)
         values (1, {RESERVATION}, '{CODE}', parking.clock())""")
     database.psql(f"""
-        select parking.enter_garage({DESK}, 1, plate) from unnest('{{ABC124,ABC125,ABC126}}'::text[]) plate;
+        select parking.enter_garage({DESK}, 4, plate) from unnest('{{ABC124,ABC125,ABC126}}'::text[]) plate;
         update parking.tickets set entered_at = entered_at - interval '6 hours' where plate = 'ABC126'""")
     document = (await client.get("/openapi.json")).json()
     found = {operation["operationId"]: (path, method, operation) for path, method, operation in operations(document)}

@@ -20,7 +20,7 @@ INSIDE = 70
 ROUNDS = 300
 WARM = 20
 MOST = 1.5
-LOT, ATTENDANT = 1, 10
+LOT, ATTENDANT = 4, 10
 
 # A vehicle every 94 seconds, which stays for ten minutes to an hour and a half, all of them gone by now.
 HISTORY = """

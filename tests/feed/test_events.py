@@ -79,14 +79,14 @@ async def test_vehicles_without_a_booking_reach_every_client_and_nobody_learns_w
 ) -> None:
     dba = await connect("parking_dba")
     attendant = await dba.fetchval("select parking.find_person('attendant@parking.com')")
-    enter = "select ticket_number from parking.enter_garage($1, 1, $2)"
-    async with listening(service) as socket:
+    enter = "select ticket_number from parking.enter_garage($1, 4, $2)"
+    async with listening(service, "/ws?lot=4") as socket:
         paid, void = [await dba.fetchval(enter, attendant, plate) for plate in ("SECRET1", "SECRET2")]
         await dba.fetch("select parking.leave_garage($1, $2, 'Cash')", attendant, paid)
         await dba.fetch("select parking.void_ticket($1, $2, 'Secret')", attendant, void)
         events = [await next_event(socket) for _ in range(4)]
     assert [event["type"] for event in events] == ["entered", "entered", "left", "voided"]
-    assert {(event["lot_id"], event["spot_id"]) for event in events} == {(1, None)}
+    assert {(event["lot_id"], event["spot_id"]) for event in events} == {(4, None)}
     assert [event["end_time"] is None for event in events] == [True, True, False, False]
     assert "SECRET" not in json.dumps(events).upper()
     assert paid not in json.dumps(events)
@@ -115,7 +115,6 @@ async def test_the_life_of_a_booking_reaches_every_client(either: Service, conne
             assert str(other["id"]) not in [str(event.get("reservation_id")) for event in events]
 
 
-@pytest.mark.usefixtures("no_walk_ins")
 async def test_every_event_comes_once_though_commits_come_out_of_order(service: Service, connect: Connect) -> None:
     early, late = await connect(), await connect()
     async with listening(service) as socket:
@@ -129,7 +128,6 @@ async def test_every_event_comes_once_though_commits_come_out_of_order(service: 
         assert await silent(socket)
 
 
-@pytest.mark.usefixtures("no_walk_ins")
 async def test_a_ringer_that_rolls_back_keeps_nobodys_change(service: Service, connect: Connect) -> None:
     """It took the bell with it: the poll finds what the bell did not announce."""
     ringer, other = await connect(), await connect()

@@ -39,8 +39,6 @@ from tests.support import ROOT, Cluster, Database, Service, deploy, issue_token,
 from tests.support.service import SERVERS, Server
 from tests.support.sql import BOOK, COMPLETE, DRIVER_1, DRIVER_2, edit_function, one_row
 
-pytestmark = pytest.mark.usefixtures("no_walk_ins")
-
 EACH_SERVER = pytest.mark.parametrize("server", SERVERS)
 
 WITHIN = 2.0

@@ -19,8 +19,6 @@ from tests.feed.test_events import LIMIT, listener_pid, listening, next_message,
 from tests.support import Database, Service
 from tests.support.sql import BOOK, COMPLETE, DRIVER_1, edit_function, hours_ahead, one_row, shift_clock
 
-pytestmark = pytest.mark.usefixtures("no_walk_ins")
-
 
 def after(cursor: str) -> str:
     return f"/ws?after={quote(cursor)}"

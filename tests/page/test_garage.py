@@ -21,6 +21,13 @@ ATTENDANT = "attendant@parking.com"
 OF_ATTENDANT = f"parking.find_person('{ATTENDANT}')"
 
 
+@pytest.fixture(scope="module")
+def module_service(module_database: Database) -> Iterator[Service]:
+    """A service whose garage is the demo's, as `make up` starts it."""
+    with Service(module_database, environ={"PARKING_GARAGE_LOT": "4", "PARKING_GARAGE_DESK": "10"}) as service:
+        yield service
+
+
 @pytest.fixture(autouse=True)
 def anew(module_database: Database) -> Iterator[None]:
     """Nobody has ever been in the garage, nor signed in, and the clock is right."""
@@ -41,7 +48,7 @@ def enter(database: Database, plate: str, vehicle: str = "Car") -> str:
     """Let a vehicle in, as another desk does; its ticket's number."""
     vehicle = vehicle.replace("'", "''")
     return database.psql(
-        f"select ticket_number from parking.enter_garage({OF_ATTENDANT}, 1, '{plate}', '{vehicle}')", role="parking_dba"
+        f"select ticket_number from parking.enter_garage({OF_ATTENDANT}, 4, '{plate}', '{vehicle}')", role="parking_dba"
     )
 
 
@@ -241,9 +248,9 @@ async def test_others_are_turned_away_in_words(open_window: Open) -> None:
         await expect(page.locator("[data-problem=not-permitted]")).to_be_visible()
 
     desk = await open_window()
-    await desk.goto("/garage?lot=1")
+    await desk.goto("/garage?lot=4")
     await sign_in_here(desk, ATTENDANT)
-    assert desk.url.endswith("/garage?lot=1")
+    assert desk.url.endswith("/garage?lot=4")
     await expect(desk.get_by_role("link", name="Reports")).to_have_count(0)
     await desk.goto("/")
     await desk.get_by_role("link", name="Garage", exact=True).click()
@@ -268,7 +275,7 @@ async def test_an_operator_changes_the_spaces_and_reads_the_report(
     await page.get_by_role("button", name="Save").click()
     await until_live(page)
     await expect(tile(page, "Free now")).to_have_text("12")
-    assert module_database.psql("select assumed_stay_seconds from parking.garages where lot_id = 1") == "9000"
+    assert module_database.psql("select assumed_stay_seconds from parking.garages where lot_id = 4") == "9000"
 
     await page.get_by_role("link", name="Reports").click()
     await page.get_by_role("link", name="Today").click()
@@ -278,7 +285,7 @@ async def test_an_operator_changes_the_spaces_and_reads_the_report(
     async with page.expect_download() as waiting:
         await page.get_by_role("link", name="Tickets as CSV").click()
     download = await waiting.value
-    assert re.fullmatch(r"garage-1-[0-9-]+-tickets\.csv", download.suggested_filename)
+    assert re.fullmatch(r"garage-4-[0-9-]+-tickets\.csv", download.suggested_filename)
     text = (await download.path()).read_text()
     assert "'=cmd|' /C calc'!A0" in text, "no spreadsheet calculates with it"
     assert ",=cmd" not in text
@@ -307,9 +314,9 @@ def signed_in(http: httpx.Client, service: Service, person: int) -> None:
         ("/garage/find", 400, "invalid-request"),
         ("/garage/report?from=2026-02-01&until=2026-01-01", 422, "not-a-period-of-days"),
         ("/garage/report?from=1026-02-01", 422, "day-out-of-range"),
-        ("/garage/report.csv?lot=1&from=2026-02-01&until=2026-01-01", 422, "not-a-period-of-days"),
+        ("/garage/report.csv?lot=4&from=2026-02-01&until=2026-01-01", 422, "not-a-period-of-days"),
         ("/garage/tickets.csv?lot=2&from=2026-02-01&until=2026-02-01", 404, "no-garage"),
-        ("/garage/tickets.csv?lot=1", 400, "invalid-request"),
+        ("/garage/tickets.csv?lot=4", 400, "invalid-request"),
     ],
 )
 def test_what_there_is_not(http: httpx.Client, module_service: Service, address: str, status: int, slug: str) -> None:
@@ -344,7 +351,7 @@ def test_forms_that_no_page_sends(
 ) -> None:
     signed_in(http, module_service, 3)
     enter(module_service.database, "A1")
-    given = {"_csrf_token": token(http, "/garage"), "lot": "1"} | form
+    given = {"_csrf_token": token(http, "/garage"), "lot": "4"} | form
     answer = http.post(f"/garage/{path}", data=given)
     assert (answer.status_code, problem(answer)) == refused
     assert module_service.database.psql("select ticket_number, status from parking.tickets") == "PS-0001|open"
@@ -354,8 +361,8 @@ def test_forms_that_no_page_sends(
 @in_the_browser
 async def test_hostile_words_stay_words(open_window: Open, module_database: Database) -> None:
     number = enter(module_database, "A" * 20, "100% " + HOSTILE[:40])
-    module_database.psql(f"update parking.lots set name = '{ENDLESS}' where id = 1")
-    module_database.psql(f"update parking.tariffs set name = '%s {HOSTILE[:60].replace(chr(39), '')}' where lot_id = 1")
+    module_database.psql(f"update parking.lots set name = '{ENDLESS}' where id = 4")
+    module_database.psql(f"update parking.tariffs set name = '%s {HOSTILE[:60].replace(chr(39), '')}' where lot_id = 4")
     try:
         page = await at_the_desk(open_window, f"ticket={number}", width=SMALLEST_PHONE, who=OPERATOR)
         await expect(page.locator("#due")).to_contain_text("100% <img")
@@ -368,8 +375,8 @@ async def test_hostile_words_stay_words(open_window: Open, module_database: Data
         assert await page.locator("img").count() == 0
     finally:
         module_database.psql("""
-            update parking.lots set name = 'Demo Garage' where id = 1;
-            update parking.tariffs set name = 'Standard' where lot_id = 1""")
+            update parking.lots set name = 'Ostbahnhof' where id = 4;
+            update parking.tariffs set name = 'Standard' where lot_id = 4""")
 
 
 @in_the_browser
@@ -382,7 +389,7 @@ async def test_axe_finds_nothing(
     later(module_database, 5)
     module_database.psql(f"""
         select parking.leave_garage({OF_ATTENDANT}, '{numbers[1]}', 'Cash');
-        select parking.lose_ticket({OF_ATTENDANT}, 1, 'AXE2', 'Cash', 'Lost');
+        select parking.lose_ticket({OF_ATTENDANT}, 4, 'AXE2', 'Cash', 'Lost');
         select parking.void_ticket({OF_ATTENDANT}, '{numbers[3]}', 'Error')""")
     page = await at_the_desk(open_window, f"ticket={numbers[0]}", who=OPERATOR, width=width, scheme=scheme)
     for address in (None, "/garage/report", "/garage/settings"):

@@ -10,8 +10,10 @@ from tests.support.sql import one_row, shift_clock
 BERLIN = ZoneInfo("Europe/Berlin")
 OPERATOR = 3
 ATTENDANT = 10
-LOT = 1
+LOT = 4
 """The demo's garage: 140 spaces, 10.00 for each started hour, and an assumed stay of four hours."""
+SPOT, OTHER_SPOT = 1526, 1527
+"""Two of it that can be booked."""
 
 ENTER = "select * from parking.enter_garage($1, $2, $3)"
 LEAVE = "select * from parking.leave_garage($1, $2, $3)"

@@ -453,7 +453,6 @@ async def test_who_reschedules_holds_nothing_while_it_waits_for_the_spot(
     assert await rescheduled_between_a_booking_and_a_completion(service, connect) == ["00000", "PK409"]
 
 
-@pytest.mark.usefixtures("no_walk_ins")
 async def test_without_the_spots_lock_it_deadlocks(service: asyncpg.Connection, connect: Connect) -> None:
     """The negative control of the two tests above: the order of locks is what keeps 40P01 away."""
     superuser = await connect("postgres")

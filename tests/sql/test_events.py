@@ -3,12 +3,9 @@
 import asyncio
 
 import asyncpg
-import pytest
 
 from tests.conftest import Connect
 from tests.support.sql import BOOK, DRIVER_1, edit_function, hours_ahead
-
-pytestmark = pytest.mark.usefixtures("no_walk_ins")
 
 READ = """
     select s.cursor, e.id, e.reservation_id

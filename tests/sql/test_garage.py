@@ -15,6 +15,8 @@ from tests.sql.garage import (
     LEAVE,
     LOT,
     OPERATOR,
+    OTHER_SPOT,
+    SPOT,
     enter,
     leave,
     pass_time,
@@ -179,20 +181,20 @@ async def test_a_stay_is_paid_once_even_if_the_functions_forget(connect: Connect
 async def test_walk_ins_and_bookings_share_the_spaces(connect: Connect) -> None:
     service, superuser = await connect(), await connect("postgres")
     await set_garage(superuser, spaces=2)
-    await service.fetch(BOOK, DRIVER_1, 1, hours_ahead(2), hours_ahead(3))
+    await service.fetch(BOOK, DRIVER_1, SPOT, hours_ahead(2), hours_ahead(3))
     # Two bookings one after the other take one space.
-    await service.fetch(BOOK, DRIVER_1, 1, hours_ahead(3), hours_ahead(4))
+    await service.fetch(BOOK, DRIVER_1, SPOT, hours_ahead(3), hours_ahead(4))
     await enter(service, "A 1")
     with refused("garage-full", 409):
         await enter(service, "A 2")
     with refused("garage-full", 409):
-        await service.fetch(BOOK, DRIVER_2, 2, hours_ahead(2.5), hours_ahead(3.5))
-    check = "select parking.check_spot(2, $1, $2)"
+        await service.fetch(BOOK, DRIVER_2, OTHER_SPOT, hours_ahead(2.5), hours_ahead(3.5))
+    check = f"select parking.check_spot({OTHER_SPOT}, $1, $2)"
     assert await service.fetchval(check, hours_ahead(2.5), hours_ahead(3.5)) == "booked"
     assert await service.fetchval(check, hours_ahead(0.5), hours_ahead(1)) == "available"
     # When the first vehicle is assumed to have left there is room, and before the bookings there is as well.
-    late = await one_row(service, BOOK, DRIVER_2, 2, hours_ahead(5), hours_ahead(6))
-    early = await one_row(service, BOOK, DRIVER_2, 2, hours_ahead(0.5), hours_ahead(1))
+    late = await one_row(service, BOOK, DRIVER_2, OTHER_SPOT, hours_ahead(5), hours_ahead(6))
+    early = await one_row(service, BOOK, DRIVER_2, OTHER_SPOT, hours_ahead(0.5), hours_ahead(1))
     with refused("garage-full", 409):
         await service.fetch(RESCHEDULE, DRIVER_2, late["id"], hours_ahead(3.5), None)
     moved = await one_row(service, RESCHEDULE, DRIVER_2, late["id"], hours_ahead(4.5), None)
@@ -217,9 +219,9 @@ async def test_whoever_overstays_is_inside_now_and_listed(connect: Connect) -> N
         await enter(service, "A 2")
     now: datetime = await superuser.fetchval("select parking.clock()")
     with refused("garage-full", 409):
-        await service.fetch(BOOK, DRIVER_1, 1, now - timedelta(minutes=5), now + timedelta(hours=1))
+        await service.fetch(BOOK, DRIVER_1, SPOT, now - timedelta(minutes=5), now + timedelta(hours=1))
     # Nobody knows how long it stays, and what is booked for later is granted.
-    await service.fetch(BOOK, DRIVER_1, 1, now + timedelta(hours=1), now + timedelta(hours=2))
+    await service.fetch(BOOK, DRIVER_1, SPOT, now + timedelta(hours=1), now + timedelta(hours=2))
     stats = await one_row(service, STATS, ATTENDANT, LOT)
     assert (stats["occupied_spaces"], stats["available_spaces"], stats["overstaying"]) == (1, 0, 1)
 
@@ -366,18 +368,18 @@ async def test_a_lot_without_walk_ins_locks_and_counts_nothing(connect: Connect)
     booked = await one_row(service, BOOK, DRIVER_1, A_SPOT_OF_IT, hours_ahead(1), hours_ahead(2))
     await service.fetch(RESCHEDULE, DRIVER_1, booked["id"], None, hours_ahead(3))
     with pytest.raises(asyncpg.LockNotAvailableError):
-        await service.fetch(BOOK, DRIVER_1, 1, hours_ahead(1), hours_ahead(2))
+        await service.fetch(BOOK, DRIVER_1, SPOT, hours_ahead(1), hours_ahead(2))
     await transaction.rollback()
     # The control: where there are walk-ins the guard is asked.
     with refused("garage-full", 409):
-        await service.fetch(BOOK, DRIVER_1, 1, hours_ahead(1), hours_ahead(2))
+        await service.fetch(BOOK, DRIVER_1, SPOT, hours_ahead(1), hours_ahead(2))
 
 
 async def test_a_booking_keeps_its_quote(connect: Connect) -> None:
     service, superuser = await connect(), await connect("postgres")
     base = hours_ahead(1)
     show = "select quoted_cents, currency from parking.show_reservation($1, $2)"
-    booked = await one_row(service, BOOK, DRIVER_1, 1, base, base + timedelta(hours=2))
+    booked = await one_row(service, BOOK, DRIVER_1, SPOT, base, base + timedelta(hours=2))
     assert tuple(await one_row(service, show, DRIVER_1, booked["id"])) == (2000, "EUR")
     await service.fetch(RESCHEDULE, DRIVER_1, booked["id"], None, base + timedelta(hours=2.5))
     assert tuple(await one_row(service, show, DRIVER_1, booked["id"])) == (3000, "EUR")
@@ -389,31 +391,31 @@ async def test_a_booking_keeps_its_quote(connect: Connect) -> None:
     await superuser.execute(
         "select from parking.grant_concession($1, 'discount', person => $2, percent => 10)", OPERATOR, DRIVER_2
     )
-    cheap = await one_row(service, BOOK, DRIVER_2, 2, base, base + timedelta(hours=1))
+    cheap = await one_row(service, BOOK, DRIVER_2, OTHER_SPOT, base, base + timedelta(hours=1))
     assert tuple(await one_row(service, show, DRIVER_2, cheap["id"])) == (4500, "EUR")
     free = await one_row(service, BOOK, DRIVER_2, A_SPOT_OF_IT, base, base + timedelta(hours=1))
     assert tuple(await one_row(service, show, DRIVER_2, free["id"])) == (None, None)
 
 
 DESK = [
-    "select from parking.garage_stats({actor}, 1)",
-    "select from parking.enter_garage({actor}, 1, 'B 1')",
+    "select from parking.garage_stats({actor}, 4)",
+    "select from parking.enter_garage({actor}, 4, 'B 1')",
     "select from parking.find_ticket({actor}, 'PS-0001')",
     "select from parking.amount_due({actor}, 'PS-0001')",
     "select from parking.leave_garage({actor}, 'PS-0001', 'Cash')",
     "select from parking.void_ticket({actor}, 'PS-0002', 'Error')",
-    "select from parking.lose_ticket({actor}, 1, 'A 3', 'Cash', 'Lost')",
-    "select from parking.list_activities({actor}, 1)",
-    "select from parking.overstays({actor}, 1)",
+    "select from parking.lose_ticket({actor}, 4, 'A 3', 'Cash', 'Lost')",
+    "select from parking.list_activities({actor}, 4)",
+    "select from parking.overstays({actor}, 4)",
     "select from parking.list_payment_methods({actor})",
 ]
 OFFICE = [
-    "select from parking.set_garage({actor}, 1)",
+    "select from parking.set_garage({actor}, 4)",
     "select from parking.refund_ticket({actor}, 'PS-0001', 1, 'Kindness')",
     "select from parking.correct_ticket({actor}, 'PS-0001', 1, 'Error')",
-    "select from parking.ledger_balance({actor}, 1)",
-    "select from parking.garage_report({actor}, 1, 'today', 'today')",
-    "select from parking.list_tickets({actor}, 1, 'today', 'today')",
+    "select from parking.ledger_balance({actor}, 4)",
+    "select from parking.garage_report({actor}, 4, 'today', 'today')",
+    "select from parking.list_tickets({actor}, 4, 'today', 'today')",
 ]
 
 
@@ -431,7 +433,7 @@ async def test_what_an_attendant_may(connect: Connect) -> None:
             await service.fetch(statement.format(actor=ATTENDANT))
         await service.fetch(statement.format(actor=OPERATOR))
     with refused("not-permitted", 403):
-        await service.fetch(BOOK, ATTENDANT, 1, hours_ahead(1), hours_ahead(2))
+        await service.fetch(BOOK, ATTENDANT, SPOT, hours_ahead(1), hours_ahead(2))
 
 
 async def test_the_record_tells_who_went_in_and_out(connect: Connect) -> None:

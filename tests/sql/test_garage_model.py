@@ -11,7 +11,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import Connect
-from tests.sql.garage import ATTENDANT, LOT, OPERATOR, unbalanced
+from tests.sql.garage import ATTENDANT, LOT, OPERATOR, OTHER_SPOT, SPOT, unbalanced
 from tests.support import Database
 from tests.support.sql import BOOK, DRIVER_1, edit_function, one_row
 
@@ -66,7 +66,7 @@ plates, tickets = st.sampled_from("ABC"), st.integers(0, 2)
 cents = st.sampled_from((-700, 0, 300, 1000, 5000))
 # Times that meet, so that one comes when another leaves.
 bookings = st.builds(
-    Book, st.sampled_from((1, 2)), st.sampled_from((0, 30, 60, 240, 300)), st.sampled_from((30, 60, 240))
+    Book, st.sampled_from((SPOT, OTHER_SPOT)), st.sampled_from((0, 30, 60, 240, 300)), st.sampled_from((30, 60, 240))
 )
 steps = st.one_of(
     st.builds(Enter, plates),
@@ -76,9 +76,9 @@ steps = st.one_of(
     st.builds(Wait, st.sampled_from((1, 30, 60, 61, 240, 241, 600))),
 )
 beginnings: list[list[Step]] = [
-    [Enter("A"), Enter("A"), Enter("B"), Enter("C"), Book(1, 30, 60)],
+    [Enter("A"), Enter("A"), Enter("B"), Enter("C"), Book(SPOT, 30, 60)],
     [Enter("A"), Wait(61), Leave(0), Leave(0), Amend(0, "refund", 300), Amend(0, "refund", 5000), Wait(600)],
-    [Book(1, 0, 60), Book(1, 60, 60), Book(1, 30, 60)],
+    [Book(SPOT, 0, 60), Book(SPOT, 60, 60), Book(SPOT, 30, 60)],
     [Enter("A"), Wait(241), Enter("B"), Lose("B"), Amend(1, "correct", 300), Void(0), Amend(2, "correct", 300)],
 ]
 """Each is good for something that chance alone seldom comes to."""

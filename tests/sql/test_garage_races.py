@@ -11,7 +11,7 @@ from datetime import datetime
 import asyncpg
 
 from tests.conftest import Connect
-from tests.sql.garage import ATTENDANT, ENTER, LEAVE, LOT, enter, leave, set_garage, unbalanced
+from tests.sql.garage import ATTENDANT, ENTER, LEAVE, LOT, SPOT, enter, leave, set_garage, unbalanced
 from tests.support.sql import BOOK, DRIVER_1, edit_function, hours_ahead, refused, waits_for_a_lock
 
 SPACES, VEHICLES, DESKS = 140, 500, 50
@@ -131,7 +131,7 @@ async def test_a_booking_and_a_walk_in_want_the_last_space(connect: Connect) -> 
         transaction = desk.transaction()
         await transaction.start()
         await enter(desk, "A 1")
-        booking = asyncio.ensure_future(driver.fetch(BOOK, DRIVER_1, 1, *period))
+        booking = asyncio.ensure_future(driver.fetch(BOOK, DRIVER_1, SPOT, *period))
         await waits_for_a_lock(superuser)
         if stands:
             await transaction.commit()
@@ -145,7 +145,7 @@ async def test_a_booking_and_a_walk_in_want_the_last_space(connect: Connect) -> 
     for stands in (False, True):
         transaction = driver.transaction()
         await transaction.start()
-        await driver.fetch(BOOK, DRIVER_1, 1, *period)
+        await driver.fetch(BOOK, DRIVER_1, SPOT, *period)
         entry = asyncio.ensure_future(enter(desk, "A 1"))
         await waits_for_a_lock(superuser)
         if stands:
@@ -166,7 +166,7 @@ async def test_without_the_guard_both_get_the_last_space(connect: Connect) -> No
     transaction = desk.transaction()
     await transaction.start()
     await enter(desk, "A 1")
-    await driver.fetch(BOOK, DRIVER_1, 1, hours_ahead(0.5), hours_ahead(2))
+    await driver.fetch(BOOK, DRIVER_1, SPOT, hours_ahead(0.5), hours_ahead(2))
     await transaction.commit()
     assert await superuser.fetchval("select count(*) from parking.tickets where status = 'open'") == 1
     assert await superuser.fetchval("select count(*) from parking.reservations where status = 'active'") == 1
@@ -176,7 +176,7 @@ async def test_who_leaves_waits_for_nobody(connect: Connect) -> None:
     """Neither does a booking that ends: to give room takes no turn."""
     desk, other = await connect(), await connect()
     ticket = await enter(desk, "A 1")
-    (booked,) = await desk.fetch(BOOK, DRIVER_1, 1, hours_ahead(1), hours_ahead(2))
+    (booked,) = await desk.fetch(BOOK, DRIVER_1, SPOT, hours_ahead(1), hours_ahead(2))
     transaction = other.transaction()
     await transaction.start()
     await enter(other, "A 2")

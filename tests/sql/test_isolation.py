@@ -56,7 +56,7 @@ async def superuser(connect: Connect) -> asyncpg.Connection:
         "select parking.book($1, 1, parking.clock() + interval '1 hour', parking.clock() + interval '2 hours')", driver
     )
     await superuser.execute(
-        "select parking.leave_garage(3, e.ticket_number, 'Card') from parking.enter_garage(3, 1, 'SPOTTED 1') e"
+        "select parking.leave_garage(3, e.ticket_number, 'Card') from parking.enter_garage(3, 4, 'SPOTTED 1') e"
     )
     return superuser
 

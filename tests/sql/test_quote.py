@@ -29,7 +29,7 @@ CHANGES = {
 
 OPERATOR = 3
 DRIVER = 1
-LOT = 2
+LOT = 1
 
 minute_of_day = st.sampled_from([0, 30, 60, 120, 150, 165, 180, 240, 480, 720, 1200, 1380, 1410, 1439]) | st.integers(
     0, 1439

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 import asyncpg
-import pytest
 
 from tests.conftest import Connect
 from tests.support.sql import (
@@ -109,7 +108,6 @@ async def test_two_who_book_twice_queue_up(connect: Connect) -> None:
     assert await two_who_book_twice(connect) == ["00000", "PK409"]
 
 
-@pytest.mark.usefixtures("no_walk_ins")
 async def test_without_the_row_lock_they_deadlock(connect: Connect) -> None:
     """The negative control of the two tests above: the lock keeps 40P01 away, the constraint keeps overlaps away."""
     superuser = await connect("postgres")

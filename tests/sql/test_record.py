@@ -124,8 +124,8 @@ async def test_a_cursor_in_the_middle_of_a_reading_goes_on_with_its_rest_and_the
     dba, early = await connect("parking_dba"), await connect()
     transaction = early.transaction()
     await transaction.start()
-    one = await one_row(early, BOOK, DRIVER_1, 6, hours_ahead(1), hours_ahead(2))
-    two, three = [await one_row(dba, BOOK, DRIVER_1, spot, hours_ahead(1), hours_ahead(2)) for spot in (7, 8)]
+    one = await one_row(early, BOOK, DRIVER_1, 1, hours_ahead(1), hours_ahead(2))
+    two, three = [await one_row(dba, BOOK, DRIVER_1, spot, hours_ahead(1), hours_ahead(2)) for spot in (2, 3)]
     first = (await dba.fetch("select * from parking.events_after()"))[0]
     assert first["reservation_id"] == two["id"]
     await transaction.commit()
@@ -221,15 +221,15 @@ async def test_what_one_has_not_committed_oneself_has_not_happened(connect: Conn
     before = await dba.fetchval("select parking.event_cursor()")
     transaction = dba.transaction()
     await transaction.start()
-    await dba.fetch(BOOK, DRIVER_1, 6, hours_ahead(1), hours_ahead(2))
-    await other.fetch(BOOK, DRIVER_1, 7, hours_ahead(1), hours_ahead(2))
+    await dba.fetch(BOOK, DRIVER_1, 1, hours_ahead(1), hours_ahead(2))
+    await other.fetch(BOOK, DRIVER_1, 2, hours_ahead(1), hours_ahead(2))
     (event,) = await dba.fetch("select spot_id, cursor from parking.events_after($1)", before)
-    assert event["spot_id"] == 7
+    assert event["spot_id"] == 2
     cursor = await dba.fetchval("select parking.event_cursor()")
     await transaction.commit()
     for behind in (cursor, event["cursor"]):
         (own,) = await dba.fetch("select spot_id from parking.events_after($1)", behind)
-        assert own["spot_id"] == 6
+        assert own["spot_id"] == 1
 
 
 async def test_only_a_cursor_behind_everything_can_be_the_end(connect: Connect) -> None:

@@ -8,21 +8,11 @@ import asyncpg
 import pytest
 
 from tests.conftest import Connect
-from tests.support import Database
 from tests.support.sql import DRIVER_1, DRIVER_2, edit_function, one_row, refused, shift_clock
 
 BERLIN = ZoneInfo("Europe/Berlin")
 OPERATOR = 3
 LINES = "select q.line, q.amount_cents from parking.quote(1, $1, $2, actor => $3, customer => $4, plate => $5) q"
-
-
-@pytest.fixture(autouse=True)
-def no_tariffs(database: Database) -> None:
-    """Those of the demo are not what is tried here."""
-    database.psql("""
-        set session_replication_role = replica;  -- not even the ledger is asked
-        delete from parking.tariff_tiers;
-        delete from parking.tariffs""")
 
 
 def moment(text: str) -> datetime:

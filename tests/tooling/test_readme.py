@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -25,6 +26,16 @@ def examples(language: str, shown: str) -> list[tuple[str, str | None]]:
 
 def tidy(output: str) -> str:
     return "\n".join(line.rstrip() for line in output.strip("\n").split("\n"))
+
+
+@pytest.fixture
+def service(database: Database) -> Iterator[Service]:
+    """As `make up` starts it: it knows which lot is the garage."""
+    up = (ROOT / "service" / "up").read_text(encoding="utf-8")
+    garage = dict(re.findall(r"(PARKING_GARAGE_\w+)=\$\{\1-(\d+)\}", up))
+    assert garage.keys() == {"PARKING_GARAGE_LOT", "PARKING_GARAGE_DESK"}
+    with Service(database, environ=garage) as service:
+        yield service
 
 
 def test_the_sql_gives_what_it_shows(database: Database) -> None:
