@@ -15,6 +15,7 @@ import logging
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final, TextIO
 
 import msgspec
@@ -27,16 +28,30 @@ TEXT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _encode = msgspec.json.Encoder().encode
 
 
+UNASKED: Final[dict[str, Any]] = {
+    "pathname": __file__,
+    "filename": Path(__file__).name,
+    "module": "",
+    "funcName": "",
+    "lineno": 0,
+    "process": None,
+    "processName": "",
+    "thread": None,
+    "threadName": "",
+    "taskName": None,
+    "exc_info": None,
+    "exc_text": None,
+    "stack_info": None,
+    "relativeCreated": 0.0,
+}
+"""What a LogRecord knows besides, for whoever formats one by its attributes."""
+
+
 class RequestRecord(logging.LogRecord):
     """What is logged of a request. A LogRecord that finds out all that one may know takes longer than all the rest."""
 
-    pathname = filename = __file__
-    module = funcName = processName = threadName = ""  # noqa: N815 (logging's own names)
-    stack_info = exc_info = exc_text = process = thread = taskName = None  # noqa: N815
-    lineno = 0
-    relativeCreated = 0.0  # noqa: N815
-
     def __init__(self, name: str, level: int, msg: str, args: tuple[Any, ...], context: dict[str, Any]) -> None:
+        self.__dict__.update(UNASKED)
         self.name, self.levelno, self.levelname = name, level, logging.getLevelName(level)
         self.msg, self.args = msg, args
         self.created = time.time()

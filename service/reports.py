@@ -112,7 +112,7 @@ class Length(Struct, frozen=True):
     amount_cents: int
 
 
-class Tariff(Struct, frozen=True):
+class TariffRevenue(Struct, frozen=True):
     """A row of parking.revenue_by_tariff; no name: caps, discounts, refunds and corrections."""
 
     tariff: str | None
@@ -134,7 +134,7 @@ class Report(Struct, frozen=True):
     left: int
     days: list[Day]
     lengths: list[Length]
-    tariffs: list[Tariff]
+    tariffs: list[TariffRevenue]
 
     @classmethod
     def of(cls, row: Record) -> Report:
@@ -156,7 +156,7 @@ class Report(Struct, frozen=True):
             left=sum(day.left for day in days),
             days=days,
             lengths=many("lengths", Length),
-            tariffs=many("tariffs", Tariff),
+            tariffs=many("tariffs", TariffRevenue),
         )
 
 

@@ -57,11 +57,14 @@ def run(*command: str, folder: Path, service: Service) -> str:
 
 
 def test_a_generated_client_books_and_completes(database: Database, tmp_path: Path) -> None:
+    # The generator knows no PDF; to a client one is a file like any other.
+    kinds = tmp_path / "kinds.yml"
+    kinds.write_text("content_type_overrides:\n  application/pdf: application/octet-stream\n")
     with Service(database) as service:
         address = f"{service.url}/openapi.json"
         said = run(
             *(sys.executable, "-m", "openapi_python_client", "generate", "--url", address, "--meta", "none"),
-            *("--output-path", "parking_client", "--fail-on-warning"),
+            *("--output-path", "parking_client", "--fail-on-warning", "--config", str(kinds)),
             folder=tmp_path,
             service=service,
         )

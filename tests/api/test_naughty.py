@@ -21,7 +21,7 @@ STRINGS: Final[list[str]] = [text for texts in CATEGORIES.values() for text in t
 
 UNLIMITED: Final = {"PARKING_PERSON_REQUESTS": "0", "PARKING_ADDRESS_REQUESTS": "0"}
 
-CHANGED: Final = {"email", "opening_hours", "slots", "vehicle", "plate", "times", "currency"}
+CHANGED: Final = {"email", "opening_hours", "slots", "vehicle", "plate", "licensePlate", "times", "currency"}
 """What is kept in one spelling of several: e-mails in small letters, plates without signs, hours as 08:00-12:00."""
 
 

@@ -142,7 +142,7 @@ async def test_only_boards_that_a_change_can_be_seen_on_are_read_anew() -> None:
     opened = [Board(lot, DAY + timedelta(days=n)) for lot in lots for n in range(-10, 10)]
     boards._open = {board.key: board for board in opened}
     starts, ends = slot(8)
-    here = {"lot_id": 1, "former_starts": None, "former_ends": None}
+    here = {"lot_id": 1, "spot_id": 1, "former_starts": None, "former_ends": None}
     boards.spoil([here | {"starts": starts, "ends": ends + timedelta(days=1)}])
     spoilt = [(board.lot.id, (board.day - DAY).days) for board in opened if board.stale.is_set()]
     assert spoilt == [(1, -2), (1, -1), (1, 0), (1, 1), (1, 2)]

@@ -470,7 +470,7 @@ FAULTS: dict[str, tuple[tuple[str, str, str], list[Step]]] = {
         ],
     ),
     "a tenant's spots for everybody": (
-        ("parking.book(bigint,bigint,timestamptz,timestamptz,text)", "s.tenant_id = v_person.tenant_id", "true"),
+        ("parking.book(bigint,bigint,timestamptz,timestamptz,text)", "on s.tenant_id = p.tenant_id", "on true"),
         [lambda play: play.book(STRANGER, CITY_SPOT, starts=1, lasting=1)],
     ),
 }
