@@ -195,8 +195,8 @@ class World:
         """A refusal's text without the names of what it is about."""
         numbers = (self.reservation, self.tariff, self.concession, self.person)
         things = (self.lot, self.garage, self.floor, self.row, self.spot, *numbers)
-        # A status is none of them, whatever number a thing has got.
-        text = re.sub(rf"(?<!^\[)(?<!'status', )\b(?:{'|'.join(map(str, things))})\b", "#", text)
+        # A status is none of them, nor is the number in somebody's e-mail, whatever number a thing has got.
+        text = re.sub(rf"(?<!^\[)(?<!'status', )\b(?:{'|'.join(map(str, things))})\b(?!@)", "#", text)
         names = (f"'{self.tenant}'", self.session, self.ticket, self.paid, self.plate)
         for name in names:
             text = text.replace(name, "#")
