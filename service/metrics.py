@@ -185,4 +185,5 @@ async def show_metrics(
 ) -> Response[bytes]:
     """Figures for Prometheus."""
     require_watcher(request, settings)
-    return Response(await metrics.text(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+    # Litestar says of each text that it is UTF-8.
+    return Response(await metrics.text(), media_type=CONTENT_TYPE_PLAIN_0_0_4.removesuffix("; charset=utf-8"))

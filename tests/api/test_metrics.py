@@ -38,7 +38,7 @@ class Figures:
 async def read(client: httpx.AsyncClient, **headers: str) -> Figures:
     answer = await client.get("/metrics", headers=headers)
     assert answer.status_code == 200, answer.text
-    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     return Figures(answer.text)
 
 
