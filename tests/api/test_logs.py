@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import httpx
+import jwt
 import pytest
 import websockets
 
@@ -355,6 +356,20 @@ async def fail_while_signing_in(
         assert (await client.post("/login", json=credentials)).status_code == 503
 
 
+async def refuse_files(client: httpx.AsyncClient, canaries: Canaries) -> None:
+    """COPY takes no parameters: what a CSV is asked with stands in its statement."""
+    driver = await sign_in(client)
+    claims = jwt.decode(driver["Authorization"].removeprefix("Bearer "), options={"verify_signature": False})
+    canaries.planted["the session of a refused CSV"] = claims["sid"]
+    canaries.planted["the address of a refused CSV"] = address = "2001:db8:ca:4a:1e5::77"
+    for path in ("report", "tickets"):
+        answer = await client.get(
+            f"/api/lots/1/garage/{path}.csv?from=2026-11-01&until=2026-11-20",
+            headers=driver | {"X-Forwarded-For": address},
+        )
+        problem(answer, 403, "not-permitted")
+
+
 async def logged(service: Service, client: httpx.AsyncClient, since: int) -> tuple[str, str]:
     """What the service and PostgreSQL have logged."""
     await client.get("/spots", headers={"X-Request-Id": "the.end"})
@@ -372,6 +387,7 @@ async def test_no_secret_is_in_any_log(database: Database, connect: Connect) -> 
         "PARKING_DATABASE_PASSWORD": canaries.plant("the database's password"),
         "PARKING_METRICS_TOKEN": canaries.plant("the metrics' token"),
         "PARKING_JWT_RETIRED_SECRETS": canaries.plant("a retired secret"),
+        "PARKING_TRUSTED_PROXIES": "127.0.0.1",
     }
     async with (
         Service(database, environ=environ) as service,
@@ -379,6 +395,7 @@ async def test_no_secret_is_in_any_log(database: Database, connect: Connect) -> 
     ):
         canaries.planted["the secret"] = service.secret
         await plant_everywhere(service, client, canaries)
+        await refuse_files(client, canaries)
         await fail_while_signing_in(database, client, connect, canaries)
         ours, servers = await logged(service, client, since)
     assert len(canaries.planted) > 100
@@ -400,3 +417,18 @@ async def test_a_role_that_logs_its_parameters_would_be_found(database: Database
         await fail_while_signing_in(database, client, connect, canaries)
         _, servers = await logged(service, client, since)
     assert canaries.found(servers) == {"password of a failing statement"}
+
+
+async def test_a_role_that_logs_its_statements_would_be_found(database: Database) -> None:
+    """The negative control of refused files."""
+    since = database.cluster.log.stat().st_size
+    database.psql(f"alter role parking_service in database {database.name} set log_min_error_statement = 'error'")
+    canaries = Canaries()
+    environ = {"PARKING_TRUSTED_PROXIES": "127.0.0.1"}
+    async with (
+        Service(database, environ=environ) as service,
+        httpx.AsyncClient(base_url=service.url, timeout=20, trust_env=False) as client,
+    ):
+        await refuse_files(client, canaries)
+        _, servers = await logged(service, client, since)
+    assert canaries.found(servers) == {"the session of a refused CSV", "the address of a refused CSV"}
