@@ -5,7 +5,8 @@
 -- what is booked or cancelled meanwhile neither repeats nor hides another one.
 --
 -- A driver's own come from the index of people. Those of a tenant come lot by lot, each in the order of its index, as many
--- as the page may have, and are merged: an index of a tenant's reservations would be paid for by every booking.
+-- as the page may have, and are merged: an index of a tenant's reservations would be paid for by every booking. Those of a spot
+-- come from its two indexes, of what is live, which is no more than its calendar holds, and of what has ended.
 
 begin;
 
@@ -48,6 +49,85 @@ create function parking_private.period_of(
 
 comment on function parking_private.period_of(text, timestamptz, timestamptz, timestamptz) is
     'coming: it has not begun; current: it runs; past: its time is over, or it was cancelled or completed.';
+
+
+create function parking_private.find_page_of_spot(
+    person       parking.people,
+    lot          bigint,
+    spot         bigint,
+    status       text,
+    period       text,
+    v_from       timestamptz,
+    v_before     timestamptz,
+    v_to         timestamptz,
+    after_starts timestamptz,
+    after_id     bigint,
+    sort         text,
+    at_most      integer,
+    now          timestamptz
+)
+    returns bigint[]
+    language plpgsql
+    volatile
+as $$
+declare
+    v_live  bigint[];
+    v_ended bigint[];
+begin
+    if coalesce(find_page_of_spot.status, 'active') = 'active' then
+        v_live := array(
+            select r.id
+            from parking.reservations r
+            where r.tenant_id = person.tenant_id and r.spot_id = spot and r.status = 'active'
+              and r.starts >= v_from and r.starts < v_before
+              and (lot is null or r.lot_id = lot)
+              and (period is null or parking_private.period_of(r.status, r.starts, r.ends, now) = period)
+        );
+    end if;
+    if coalesce(period, 'past') = 'past' and sort = 'latest' then
+        v_ended := array(
+            select r.id
+            from parking.reservations r
+            where r.tenant_id = person.tenant_id and r.spot_id = spot and r.status <> 'active'
+              and r.starts >= v_from and r.starts < v_before and r.starts <= v_to
+              and (after_id is null or r.starts < after_starts or r.id < after_id)
+              and (lot is null or r.lot_id = lot)
+              and (find_page_of_spot.status is null or r.status = find_page_of_spot.status)
+            order by r.starts desc, r.id desc
+            limit at_most
+        );
+    elsif coalesce(period, 'past') = 'past' then
+        v_ended := array(
+            select r.id
+            from parking.reservations r
+            where r.tenant_id = person.tenant_id and r.spot_id = spot and r.status <> 'active'
+              and r.starts >= v_from and r.starts < v_before
+              and (after_id is null or r.starts > after_starts or r.id > after_id)
+              and (lot is null or r.lot_id = lot)
+              and (find_page_of_spot.status is null or r.status = find_page_of_spot.status)
+            order by r.starts, r.id
+            limit at_most
+        );
+    end if;
+    return array(
+        select p.id
+        from (
+            select r.id, r.starts, case sort when 'latest' then -1 else 1 end * extract(epoch from r.starts) as place
+            from unnest(v_live || v_ended) u(id)
+            join parking.reservations r on r.tenant_id = person.tenant_id and r.id = u.id
+        ) p
+        where after_id is null
+           or sort = 'latest' and (p.starts, p.id) < (after_starts, after_id)
+           or sort = 'earliest' and (p.starts, p.id) > (after_starts, after_id)
+        order by p.place, case sort when 'latest' then -p.id else p.id end
+        limit at_most
+    );
+end
+$$;
+
+comment on function parking_private.find_page_of_spot(
+    parking.people, bigint, bigint, text, text, timestamptz, timestamptz, timestamptz, timestamptz, bigint, text, integer, timestamptz) is
+    'The same as find_page() of everybody''s reservations of one spot.';
 
 
 create function parking_private.find_page(
@@ -106,6 +186,9 @@ begin
             order by r.starts, r.id
             limit at_most
         );
+    elsif spot is not null then
+        return parking_private.find_page_of_spot(person, lot, spot, find_page.status, period, v_from, v_before, v_to, after_starts, after_id, sort,
+            at_most, now);
     elsif sort = 'latest' then
         return array(
             select p.id
@@ -116,7 +199,6 @@ begin
                 where r.tenant_id = person.tenant_id and r.lot_id = l.id
                   and r.starts >= v_from and r.starts < v_before and r.starts <= v_to
                   and (after_id is null or r.starts < after_starts or r.id < after_id)
-                  and (spot is null or r.spot_id = spot)
                   and (find_page.status is null or r.status = find_page.status)
                   and (period is null or parking_private.period_of(r.status, r.starts, r.ends, now) = period)
                 order by r.starts desc, r.id desc
@@ -136,7 +218,6 @@ begin
                 where r.tenant_id = person.tenant_id and r.lot_id = l.id
                   and r.starts >= v_from and r.starts < v_before
                   and (after_id is null or r.starts > after_starts or r.id > after_id)
-                  and (spot is null or r.spot_id = spot)
                   and (find_page.status is null or r.status = find_page.status)
                   and (period is null or parking_private.period_of(r.status, r.starts, r.ends, now) = period)
                 order by r.starts, r.id

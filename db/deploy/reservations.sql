@@ -90,6 +90,8 @@ create index reservations_by_lot on parking.reservations (tenant_id, lot_id, sta
 -- One spot, by time: live reservations of a spot do not overlap, so in the order of their ends they are in that of their
 -- starts as well, and the first one that ends after a moment is all that can be in the way.
 create index reservations_live_by_spot on parking.reservations (tenant_id, spot_id, ends) where status = 'active';
+-- The same of what has ended, for the list of a spot's reservations. A booking is active and does not pay for it.
+create index reservations_ended_by_spot on parking.reservations (tenant_id, spot_id, starts) where status <> 'active';
 -- The stale checker: what is overdue.
 create index reservations_live_by_end on parking.reservations (tenant_id, ends) where status = 'active';
 -- A driver's own, page by page, and the foreign key to people.

@@ -25,6 +25,7 @@ begin
     assert (select array_agg(l.id) = '{-2,-1,-3}' from parking.list_reservations(-3, 'all', sort => 'earliest') l), 'an operator sees all';
     assert (select l.period = 'current' and l.driver = 'b@verify.example' and l."row" = 'A' and l.floor = 'Ground' and l.lot = 'One'
         from parking.list_reservations(-3, 'all', period => 'current') l);
+    assert (select array_agg(l.id) = '{-2,-1,-3}' from parking.list_reservations(-3, 'all', spot => -1, sort => 'earliest') l), 'of a spot';
     begin
         perform parking.list_reservations(-1, 'all');
         assert false, 'a driver must not see what others book';
