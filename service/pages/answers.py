@@ -144,10 +144,10 @@ def in_words(problem: Problem) -> Problem:
     )
 
 
-def problem_page(request: AnyRequest, problem: Problem, status: int | None = None) -> AnyResponse:
+def problem_page(request: AnyRequest, problem: Problem) -> AnyResponse:
     """What is the matter, on a page of its own; whoever may not see something may sign in as somebody who may."""
     told = in_words(problem)
-    return page(request, "problem.html", problem.status if status is None else status, problem=told)
+    return page(request, "problem.html", problem.status, problem=told)
 
 
 def address_of_page(request: AnyRequest) -> str:
@@ -206,8 +206,9 @@ def sign_in_again(request: AnyRequest, target: str) -> AnyResponse:
     return response
 
 
-def sign_in_first(request: AnyRequest, target: str) -> AnyResponse:
-    address = "/sign-in?" + urlencode({"next": target})
+def sign_in_first(request: AnyRequest, target: str | None = None) -> AnyResponse:
+    """Ask to sign in, and come back to the page that was asked for with all of its query, or to another target."""
+    address = "/sign-in?" + urlencode({"next": address_of_page(request) if target is None else target})
     if request.headers.get("HX-Request"):
         # fetch() would follow a redirect behind htmx's back and show the form under the board's address.
         return Response("", headers={"HX-Redirect": address}, status_code=200)

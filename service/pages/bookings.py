@@ -40,7 +40,7 @@ async def list_bookings(
 ) -> AnyResponse:
     """All three parts of the list, or a further page of one of them."""
     if caller is None:
-        return sign_in_first(request, request.url.path + (f"?{request.url.query}" if request.url.query else ""))
+        return sign_in_first(request)
     if part is not None:
         starts, number = (int(text) for text in after.split("-")) if after else (None, None)
         rows = await database.rows(

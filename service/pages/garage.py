@@ -152,7 +152,7 @@ async def show_garage(  # noqa: PLR0917 (Litestar gives them by name)
     """The desk of a garage, for those who sit at it."""
     desk = Desk(lot, ticket)
     if caller is None:
-        return sign_in_first(request, desk.url())
+        return sign_in_first(request)
     response = await _view(request, database, settings, caller, desk)
     if FLASH_COOKIE in request.cookies:
         response.delete_cookie(FLASH_COOKIE)
@@ -171,7 +171,7 @@ async def find_ticket(  # noqa: PLR0917 (Litestar gives them by name)
     """The ticket with this number, or of the vehicle with this plate that is inside."""
     desk = Desk(lot or settings.garage_lot or settings.lot)
     if caller is None:
-        return sign_in_first(request, desk.url())
+        return sign_in_first(request)
     number = NUMBER_AT_THE_DESK.fullmatch(what)
     printed = f"PS-{number[1]:>04}" if number else None
     try:
@@ -375,7 +375,7 @@ async def ask_for_settings(
 ) -> AnyResponse:
     """How many spaces, and how long a vehicle is assumed to stay; also of a lot that is to become a garage."""
     if caller is None:
-        return sign_in_first(request, request.url.path + (f"?lot={lot}" if lot else ""))
+        return sign_in_first(request)
     who = caller.session, address_of(request)
     row = await database.row(LOT, *who, lot or settings.garage_lot or settings.lot, settings.tenant)
     given: dict[str, object] = {**USUAL}

@@ -71,7 +71,7 @@ async def show_pass(
 ) -> AnyResponse:
     """The code to show, large enough for a phone's camera."""
     if caller is None:
-        return sign_in_first(request, request.url.path)
+        return sign_in_first(request)
     row = await database.row(SHOW_PASS, caller.session, address_of(request), number)
     address = f"{public_address(request, settings)}/pass/{row['code']}"
     # Quartile error correction: what a scratched screen or a folded print needs. Black on white in the dark too.
@@ -98,7 +98,7 @@ async def give_file(
         raise Problem.of("not-found")
     number = int(named[1])
     if caller is None:
-        return sign_in_first(request, request.url.path)
+        return sign_in_first(request)
     row = await database.row(SHOW_FILE, caller.session, address_of(request), number)
     site = urlsplit(settings.public_url).hostname or "parking"
     return Response(

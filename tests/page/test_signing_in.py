@@ -201,6 +201,24 @@ def test_a_session_that_ends_does_not_forget_where_one_was(
     assert answer.headers["location"] == "/sign-in?next=%2Fbookings%3Fperiod%3Dpast"
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/bookings?period=past&after=1-1",
+        "/bookings/1/pass",
+        "/bookings/1.ics",
+        "/garage?lot=4&ticket=PS-0001",
+        "/garage/find?lot=4&what=B-AB+123",
+        "/garage/settings?lot=4",
+        "/garage/report",
+        "/garage/report?lot=4&from=2026-10-01&until=2026-10-31",
+    ],
+)
+def test_who_signs_in_first_comes_back_to_what_was_asked_for(http: httpx.Client, target: str) -> None:
+    answer = http.get(target)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?" + urlencode({"next": target}))
+
+
 @in_a_browser
 async def test_who_may_not_see_something_comes_back_as_somebody_who_may(
     open_window: Open, module_database: Database, day: dt.date
