@@ -4,10 +4,14 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
+from litestar import Litestar, get
+from litestar.di import NamedDependency, Provide
 
+from service.habits.dependencies import resolve_one_by_one
 from service.habits.exchange import LARGEST_DISCARD
 from tests.api.asking import ROOTS, assert_secure, booking, problem, stored
 from tests.support import Database, Service, issue_token
@@ -284,3 +288,42 @@ async def test_another_sites_page_may_read_nothing(module_client: httpx.AsyncCli
         await module_client.post("/reservations", json=booking(), headers=headers),
     ):
         assert not [name for name in answer.headers if name.startswith("access-control-")]
+
+
+@pytest.mark.parametrize("one_by_one", [True, False])
+async def test_what_handlers_ask_for_takes_no_tasks(one_by_one: bool) -> None:
+    """The control: a release of Litestar that starts none by itself needs resolve_one_by_one() no more."""
+
+    @get("/")
+    async def add(first: NamedDependency[int], second: NamedDependency[int], third: NamedDependency[int]) -> int:
+        return first + second + third
+
+    def both(first: NamedDependency[int], second: NamedDependency[int]) -> int:
+        return first * second
+
+    app: Any = Litestar(
+        [add],
+        dependencies={
+            "first": Provide(lambda: 2, sync_to_thread=False),
+            "second": Provide(lambda: 3, sync_to_thread=False),
+            "third": Provide(both, sync_to_thread=False),
+        },
+    )
+    if one_by_one:
+        resolve_one_by_one(app)
+    started = 0
+
+    def start(loop: asyncio.AbstractEventLoop, work: Any, **further: Any) -> asyncio.Task[Any]:  # noqa: ANN401
+        nonlocal started
+        started += 1
+        return asyncio.Task(work, loop=loop, **further)
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as client:
+        loop = asyncio.get_running_loop()
+        loop.set_task_factory(start)
+        try:
+            answer = await client.get("/")
+        finally:
+            loop.set_task_factory(None)
+    assert answer.json() == 11
+    assert (started == 0) is one_by_one
