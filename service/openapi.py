@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
@@ -12,11 +13,13 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig, ResponseSpec
 from litestar.openapi.spec import Components, SecurityScheme, Tag
 from litestar.response import Template
+from litestar.routes import HTTPRoute
 from litestar.serialization import encode_json
 from litestar.types import ControllerRouterHandler, Method
 from litestar.types.internal_types import PathParameterDefinition
 
 from service.edge import StrictJson
+from service.habits.preferences import is_always_whole
 from service.problems import PROBLEM_JSON, TRANSPORT, Problem, ProblemDocument
 
 DOCS_POLICY: Final = (
@@ -113,14 +116,25 @@ def describe(app: Litestar) -> dict[str, Any]:
     _, exact = msgspec.json.schema_components(models, ref_template="#/components/schemas/{name}")
     document["components"]["schemas"] |= exact
     examples = msgspec.json.decode(EXAMPLES.read_bytes())
+    whole = set(_always_whole(app))
     for path, item in document["paths"].items():
         for operation in item.values():
             _give_examples(path, operation, examples.get(operation["operationId"], {}))
             if operation["operationId"] in BODY_OPTIONAL:
                 operation["requestBody"]["required"] = False
         for method, operation in item.items():
-            _offer_brevity(method, operation)
+            if (method, path) not in whole:
+                _offer_brevity(method, operation)
     return document
+
+
+def _always_whole(app: Litestar) -> Iterator[tuple[str, str]]:
+    """The methods and addresses whose answers no preference makes shorter."""
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            for handler, _ in route.route_handler_map.values():
+                if is_always_whole(handler):
+                    yield from ((str(method).lower(), route.path_format) for method in handler.http_methods)
 
 
 def _offer_brevity(method: str, operation: dict[str, Any]) -> None:

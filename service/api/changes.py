@@ -20,6 +20,7 @@ from service.auth import admit_bearer, caller, require_bearer
 from service.database import Database
 from service.edge import LARGEST_NUMBER, StrictJson
 from service.habits.conditional import CONDITIONAL
+from service.habits.preferences import ALWAYS_WHOLE
 from service.openapi import problems
 from service.problems import FieldError, Problem
 from service.zones import zone_of
@@ -294,6 +295,7 @@ async def expire_old(request: AuthenticatedRequest, database: NamedDependency[Da
     security=[{"Bearer": []}],
     tags=["reservations"],
     summary="Get the pass of a reservation",
+    opt={ALWAYS_WHOLE: True},
 )
 async def issue_pass(
     reservation: ReservationId, request: AuthenticatedRequest, database: NamedDependency[Database]

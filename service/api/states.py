@@ -16,6 +16,7 @@ from service.api.reservations import AuthenticatedRequest, Moment
 from service.auth import admit_bearer, caller, require_bearer
 from service.database import Database
 from service.edge import LARGEST_NUMBER, StrictJson
+from service.habits.preferences import ALWAYS_WHOLE
 from service.openapi import problems
 from service.zones import zone_of
 
@@ -137,6 +138,8 @@ async def list_spot_states(
     security=[{"Bearer": []}],
     tags=["spots"],
     summary="Set the state of a spot",
+    # Which reservations are hit is said here only.
+    opt={ALWAYS_WHOLE: True},
 )
 async def set_spot_state(
     spot: SpotId, data: JSONBody[Override], request: AuthenticatedRequest, database: NamedDependency[Database]

@@ -1,5 +1,6 @@
 """Prefer: return=minimal: a change is answered with no more than that it is done."""
 
+import json
 from typing import Any
 
 import httpx
@@ -77,6 +78,30 @@ async def test_what_is_asked_for_is_told_all_the_same(client: httpx.AsyncClient)
     problem(await client.put("/reservations/999/complete", headers=driver | MINIMAL), 404, "unknown-reservation")
 
 
+async def test_a_pass_is_told_all_the_same(client: httpx.AsyncClient) -> None:
+    """No GET gives its code."""
+    driver = await sign_in(client)
+    where = (await client.post("/reservations", json=booking(), headers=driver)).headers["location"]
+    answer = await client.put(f"/api{where}/pass", headers=driver | MINIMAL)
+    assert (answer.status_code, len(answer.json()["code"]) > 20) == (200, True)
+    assert "preference-applied" not in answer.headers
+
+
+async def test_only_what_can_be_had_again_is_kept_short(module_client: httpx.AsyncClient) -> None:
+    """What PUT and PATCH answer with, where they may be asked not to, is of some GET's model, or what was sent."""
+    paths = (await module_client.get("/openapi.json")).json()["paths"]
+    read = json.dumps([item["get"]["responses"]["200"] for item in paths.values() if "get" in item])
+    spared = {}
+    for path, item in paths.items():
+        for method in {"put", "patch"} & item.keys():
+            responses, sent = item[method]["responses"], item[method].get("requestBody", {})
+            if "Preference-Applied" in json.dumps(responses.get("204", {})):
+                model = responses["200"]["content"]["application/json"]["schema"]["$ref"]
+                spared[f"{method} {path}"] = f'"{model}"' in read + json.dumps(sent)
+    assert len(spared) > 8
+    assert [path for path, known in spared.items() if not known] == []
+
+
 async def test_the_document_says_where(module_client: httpx.AsyncClient) -> None:
     paths = (await module_client.get("/openapi.json")).json()["paths"]
     offered = {
@@ -89,8 +114,14 @@ async def test_the_document_says_where(module_client: httpx.AsyncClient) -> None
         ("post", "/reservations"),
         ("post", "/api/lots"),
         ("patch", "/api/reservations/{reservation}"),
+        ("put", "/api/lots/{lot}/slots"),
+    }
+    assert not offered & {
+        ("post", "/login"),
+        ("post", "/api/auth/register"),
+        ("get", "/spots"),
+        ("put", "/api/reservations/{reservation}/pass"),
         ("put", "/api/spots/{spot}/state"),
     }
-    assert not offered & {("post", "/login"), ("post", "/api/auth/register"), ("get", "/spots")}
     for method, path in offered:
         assert "Preference-Applied" in paths[path][method]["responses"]["204"]["headers"], path
