@@ -4,7 +4,8 @@
 its database, with the migrations that it was written for, and its sockets hear what happens. What is out of order
 without keeping anybody from booking is a warning and no reason to send the drivers away: the stale checker, above all.
 
-All of them together read the database once in READING_SECONDS, over a connection of their own.
+All of them together read the database once in READING_SECONDS, over a connection of their own, and wait for it no
+longer than PATIENCE_SECONDS: whoever balances requests wants to know soon that nothing is known.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import asyncio
 import datetime as dt
 import re
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import asyncpg
 from asyncpg import PostgresError, Record
@@ -34,6 +35,8 @@ PLAN: Final = Path(__file__).parent.parent / "sqitch.plan"
 CHANGE: Final = re.compile(r"^([^\s@%#]\S*)(?: \[[^\]]*\])? (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ) ", re.MULTILINE)
 
 READING_SECONDS: Final = 1.0
+# Less than the second or two that those who ask give it; getting a connection and a statement's answer may take ten.
+PATIENCE_SECONDS: Final = 1.5
 # The feed reads four times a second, and gives a connection that is silent up after two.
 LONGEST_LAG_SECONDS: Final = 5.0
 
@@ -42,7 +45,10 @@ READINESS: Final = "select r.deployed, r.has_change, r.sweep, r.overdue_since, r
 CheckStatus = Literal["ok", "warning", "failed"]
 
 # What the desk does most often, in its name: it exists, it may, and there is a garage.
-DESK: Final = "select g.total_spaces from parking.garage_stats($1, $2) g"
+DESK: Final = """
+    select g.total_spaces
+    from parking.staff_desk(null, $1, $2) d(actor) cross join lateral parking.garage_stats(d.actor, $3) g
+"""
 
 SWEEPS: Final[dict[str, tuple[CheckStatus, str]]] = {
     "running": ("ok", "pg_cron runs, and nothing has been overdue for long."),
@@ -102,6 +108,14 @@ class Status(Struct, kw_only=True):
     database: Literal["ok"] = "ok"
 
 
+class Reading(NamedTuple):
+    """What the database has said, or why it has not, and when (by the event loop's clock); `desk` if there is one."""
+
+    found: Record | Exception
+    desk: Record | Exception | None
+    at: float
+
+
 class Health:
     """What is known about how this instance is doing."""
 
@@ -110,10 +124,7 @@ class Health:
         self._feed = feed
         self._settings = settings
         self._change = planned_change()
-        self._reading = asyncio.Lock()
-        self._found: Record | Exception | None = None
-        self._desk: Record | Exception | None = None
-        self._found_at = 0.0
+        self._reading: asyncio.Task[Reading] | None = None
         self.stopping = False
 
     def stop(self) -> None:
@@ -122,7 +133,7 @@ class Health:
 
     async def checks(self) -> dict[str, Check]:
         """What is to be looked at, each with what was found."""
-        found = await self._read()
+        found, desk, _ = await self._read()
         lag = self._feed.lag
         hears = lag < LONGEST_LAG_SECONDS
         checks = {
@@ -134,29 +145,38 @@ class Health:
             "sweep": _sweep_check(found),
         }
         if self._settings.garage_desk is not None:
-            checks["garage"] = _garage_check(self._desk)
+            checks["garage"] = _garage_check(desk)
         if self.stopping:
             checks["service"] = Check("failed", "It is being stopped.")
         return checks
 
     async def now(self) -> dt.datetime:
         """The time by the database's clock; the problem with the database, if there is one."""
-        found = await self._read()
+        found, _, at = await self._read()
         if not isinstance(found, Record):
             raise found
-        passed = asyncio.get_running_loop().time() - self._found_at
+        passed = asyncio.get_running_loop().time() - at
         time: dt.datetime = found["at"]
         return time + dt.timedelta(seconds=passed)
 
-    async def _read(self) -> Record | Exception:
+    async def _read(self) -> Reading:
+        """The latest reading, made anew if it is old. One that takes long goes on for those who ask later."""
         clock = asyncio.get_running_loop().time
-        async with self._reading:
-            if self._found is None or clock() - self._found_at > READING_SECONDS:
-                self._found = await self._ask(READINESS, *self._change)
-                if (desk := self._settings.garage_desk) is not None:
-                    self._desk = await self._ask(DESK, desk, self._settings.garage_lot)
-                self._found_at = clock()
-            return self._found
+        reading = self._reading
+        if reading is None or (reading.done() and not _is_fresh(reading, clock())):
+            reading = self._reading = asyncio.create_task(self._ask_all())
+        await asyncio.wait({reading}, timeout=PATIENCE_SECONDS)
+        if reading.done():
+            return reading.result()
+        late = Problem.of("timed-out")
+        return Reading(late, late, clock())
+
+    async def _ask_all(self) -> Reading:
+        found = await self._ask(READINESS, *self._change)
+        desk = None
+        if (email := self._settings.garage_desk) is not None:
+            desk = await self._ask(DESK, email, self._settings.tenant, self._settings.garage_lot)
+        return Reading(found, desk, asyncio.get_running_loop().time())
 
     async def _ask(self, sql: str, *args: object) -> Record | Exception:
         try:
@@ -169,6 +189,12 @@ def planned_change() -> tuple[str, dt.datetime]:
     """The last change of sqitch.plan, and when it was planned: what this service was written for."""
     name, planned = CHANGE.findall(PLAN.read_text(encoding="utf-8"))[-1]
     return name, dt.datetime.fromisoformat(planned)
+
+
+def _is_fresh(reading: asyncio.Task[Reading], now: float) -> bool:
+    """Whether it need not be made again: it has worked out, and not long ago."""
+    failed = reading.cancelled() or reading.exception() is not None
+    return not failed and now - reading.result().at <= READING_SECONDS
 
 
 # A database that nobody has deployed to answers, too: with these.

@@ -61,7 +61,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     address_requests: int = 10_000
     public_url: str = ""
     garage_lot: int | None = None
-    garage_desk: int | None = None
+    garage_desk: str | None = None
 
     def __repr__(self) -> str:
         return f"Settings(tenant={self.tenant!r}, lot={self.lot}, host={self.host!r}, port={self.port})"
@@ -98,7 +98,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         read.optional("ADDRESS_REQUESTS", _whole_number(0, 1_000_000))
         read.optional("PUBLIC_URL", _origin)
         read.optional("GARAGE_LOT", _whole_number(1, 2**63 - 1))
-        read.optional("GARAGE_DESK", _whole_number(1, 2**63 - 1))
+        read.optional("GARAGE_DESK", _email)
         read.together("GARAGE_LOT", "GARAGE_DESK")
         read.nothing_else()
         if read.faults:
@@ -242,6 +242,12 @@ def _origin(text: str) -> str:
     if parts.query or parts.fragment:
         raise fault
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def _email(text: str) -> str:
+    if "@" not in text:
+        raise ValueError("must be the e-mail of an attendant's account")
+    return text
 
 
 def _truth(text: str) -> bool:

@@ -341,6 +341,55 @@ Example:
 
 grant execute on function parking.find_person(text, text) to parking_dba;
 
+
+create function parking.staff_desk(
+    actor  bigint,
+    email  text,
+    tenant text default 'default'
+)
+    returns bigint
+    language plpgsql
+    volatile
+    security definer
+    set search_path = pg_catalog, parking, parking_private, pg_temp
+as $$
+declare
+    v_tenant bigint;
+    v_id     bigint;
+begin
+    if staff_desk.actor is not null then
+        return staff_desk.actor;
+    end if;
+    v_tenant := parking_private.enter_tenant(parking_private.tenant_of(staff_desk.tenant));
+    select p.id into v_id
+    from parking.people p
+    where p.tenant_id = v_tenant
+      and p.email = lower(staff_desk.email)
+      and array(select m.role from parking.memberships m where m.tenant_id = p.tenant_id and m.person_id = p.id) = array['attendant'];
+    if not found then
+        perform parking_private.refuse('unknown-actor', 'This desk has no attendant.');
+    end if;
+    return v_id;
+end
+$$;
+
+comment on function parking.staff_desk(bigint, text, text) is
+$$Who acts at a desk that is open to anybody: the actor, if there is one, else the attendant with this e-mail.
+
+An open desk is no way to act for anybody who has another role. It is by e-mail rather than by number, because after a restore a
+number is somebody else's.
+
+Problems: unknown-actor.
+
+Example:
+    select parking.staff_desk(null, 'attendant@parking.com') = parking.find_person('attendant@parking.com') as attended;
+     attended
+    ----------
+     t
+    (1 row)$$;
+
+grant execute on function parking.staff_desk(bigint, text, text) to parking_service, parking_dba;
+
 -- Only a superuser may give an object away.
 reset role;
 alter function parking_private.find_tenant_of_person(bigint) owner to parking_platform;

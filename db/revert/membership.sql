@@ -2,6 +2,7 @@
 
 begin;
 
+drop function parking.staff_desk(bigint, text, text);
 drop function parking.find_person(text, text);
 drop function parking_private.member(bigint);
 drop function parking_private.require_another_admin(parking.people, parking.people);

@@ -6,7 +6,8 @@ do $$
 begin
     insert into parking.tenants (id, slug, name) overriding system value values (-1, 'verify', 'Verify');
     insert into parking.people (tenant_id, id, email, display_name, active) overriding system value
-    values (-1, -1, 'a@verify.example', 'A', true), (-1, -2, 'b@verify.example', 'B', true), (-1, -3, 'c@verify.example', 'C', false);
+    values (-1, -1, 'a@verify.example', 'A', true), (-1, -2, 'b@verify.example', 'B', true), (-1, -3, 'c@verify.example', 'C', false),
+        (-1, -4, 'd@verify.example', 'D', true);
     insert into parking.memberships (tenant_id, person_id, role) values (-1, -1, 'driver'), (-1, -2, 'admin'), (-1, -3, 'driver');
 
     assert parking.find_person('A@verify.example', 'verify') = -1, 'an e-mail is found whatever its case';
@@ -64,6 +65,21 @@ begin
 
     assert not has_function_privilege('parking_service', 'parking.find_person(text, text)', 'execute'),
         'the service must not become whom it likes';
+    insert into parking.memberships (tenant_id, person_id, role) values (-1, -4, 'attendant');
+    assert parking.staff_desk(null, 'D@verify.example', 'verify') = -4, 'an attendant stands in for nobody';
+    assert parking.staff_desk(-2, 'd@verify.example', 'verify') = -2, 'and for nobody else';
+    begin
+        perform parking.staff_desk(null, 'b@verify.example', 'verify');
+        assert false, 'an administrator does not';
+    exception when sqlstate 'PK401' then
+        null;  -- as it should be
+    end;
+    begin
+        perform parking.staff_desk(null, 'd@verify.example', 'elsewhere');
+        assert false, 'nor does another tenant''s attendant';
+    exception when sqlstate 'PK401' then
+        null;  -- as it should be
+    end;
     assert not has_function_privilege('parking_dba', 'parking_private.require_actor(bigint, text)', 'execute');
 end
 $$;

@@ -2,7 +2,7 @@
 
 Vehicles without a booking take a ticket when they enter and pay when they leave. These five routes need no token where
 the settings open them to the desk of one garage (PARKING_GARAGE_LOT, PARKING_GARAGE_DESK); with a token one acts for
-oneself. What the house's own clients do with a garage is in desk.py.
+oneself. What the house's own clients do with a garage is in garages.py.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from service.zones import zone_of
 # Who sends no token is the desk: at its own garage, and with its tickets only.
 DESK: Final = """
     from parking.session($1, $2) s
-    cross join lateral (select coalesce(s.actor, $3) as actor) d
+    cross join lateral (select parking.staff_desk(s.actor, $3, $4) as actor) d
     cross join lateral (select coalesce($5, (select l.id from parking.find_lot(null, $4, d.actor) l)) as lot) w
 """
 TICKET: Final = f"""{DESK}

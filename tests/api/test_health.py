@@ -201,3 +201,35 @@ async def test_many_who_ask_at_once_are_one_question_to_the_database() -> None:
     for _ in range(3):
         await asyncio.gather(*(health.checks() for _ in range(100)))
     assert database.asked == 1
+
+
+class Stuck:
+    """Stands for a database that answers nobody until it is let."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.free = asyncio.Event()
+
+    async def row(self, *_: object, **__: object) -> None:
+        self.asked += 1
+        await self.free.wait()
+        raise ConnectionRefusedError
+
+
+async def test_who_asks_is_told_soon_that_nothing_is_known() -> None:
+    """However long the pool takes; and the question that is on its way is not asked once more."""
+    database = Stuck()
+    stand_in = cast("ServiceDatabase", database)
+    health = Health(stand_in, Feed(stand_in), Settings(database_url="", jwt_secret="", garage_lot=4, garage_desk="a@b"))
+    for _ in range(2):
+        checks = await asyncio.wait_for(health.checks(), 10)
+        assert {name: check.status for name, check in checks.items() if name in {"database", "garage"}} == {
+            "database": "failed",
+            "garage": "warning",
+        }
+        assert "given up" in checks["database"].detail
+    assert database.asked == 1
+    database.free.set()
+    checks = await asyncio.wait_for(health.checks(), 10)
+    assert (database.asked, checks["database"].status) == (2, "failed"), "the desk is asked for after it"
+    assert "reached" in checks["database"].detail

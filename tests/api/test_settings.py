@@ -84,6 +84,8 @@ def test_every_fault_is_named_at_once_and_no_value(tmp_path: Path) -> None:
         "PARKING_LOG_FORMAT": "hidden",
         "PARKING_LOG_LEVEL": "hidden",
         "PARKING_STOP_DELAY": "1.5",
+        "PARKING_GARAGE_LOT": "0",
+        "PARKING_GARAGE_DESK": "10",
         "PARKING_SECURE_COOKIE": "hidden",
         "PARKING_": "hidden",
     }
@@ -131,9 +133,9 @@ def test_the_public_address_is_scheme_and_host(url: str, kept: str | None) -> No
 
 @pytest.mark.parametrize("name", ["PARKING_GARAGE_LOT", "PARKING_GARAGE_DESK"])
 def test_a_garage_has_both_a_lot_and_a_desk(name: str) -> None:
-    both = {"PARKING_GARAGE_LOT": "7", "PARKING_GARAGE_DESK": "12"}
+    both = {"PARKING_GARAGE_LOT": "7", "PARKING_GARAGE_DESK": "desk@example.org"}
     settings = Settings.from_environ(REQUIRED | both)
-    assert (settings.garage_lot, settings.garage_desk) == (7, 12)
+    assert (settings.garage_lot, settings.garage_desk) == (7, "desk@example.org")
     with pytest.raises(SettingsError) as raised:
         Settings.from_environ(REQUIRED | both | {name: ""})
     (fault,) = raised.value.faults

@@ -24,7 +24,9 @@ OF_ATTENDANT = f"parking.find_person('{ATTENDANT}')"
 @pytest.fixture(scope="module")
 def module_service(module_database: Database) -> Iterator[Service]:
     """A service whose garage is the demo's, as `make up` starts it."""
-    with Service(module_database, environ={"PARKING_GARAGE_LOT": "4", "PARKING_GARAGE_DESK": "10"}) as service:
+    with Service(
+        module_database, environ={"PARKING_GARAGE_LOT": "4", "PARKING_GARAGE_DESK": "attendant@parking.com"}
+    ) as service:
         yield service
 
 

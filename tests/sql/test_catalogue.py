@@ -214,6 +214,7 @@ SERVICE = {
     "sign_in",
     "sign_out",
     "sign_out_everywhere",
+    "staff_desk",
     "stats",
     "stays_by_length",
     "version",

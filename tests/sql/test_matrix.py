@@ -274,6 +274,7 @@ CALLS: Mapping[str, Call] = {
     "list_roles": Call(anybody(), "select * from parking.list_roles()"),
     "readiness": Call(anybody(), "select * from parking.readiness('booking')"),
     "figures": Call(anybody(), "select * from parking.figures()"),
+    "staff_desk": Call(anybody(), "select parking.staff_desk({actor}, 'attendant@parking.com')"),
     # Looking after the installation, from psql only.
     "add_reporter": Call(for_dbas("not-a-reporter"), "select parking.add_reporter('nobody', 'default')"),
     "remove_reporter": Call(for_dbas("not-a-reporter"), "select parking.remove_reporter('nobody')"),

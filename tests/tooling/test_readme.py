@@ -32,7 +32,7 @@ def tidy(output: str) -> str:
 def service(database: Database) -> Iterator[Service]:
     """As `make up` starts it: it knows which lot is the garage."""
     up = (ROOT / "service" / "up").read_text(encoding="utf-8")
-    garage = dict(re.findall(r"(PARKING_GARAGE_\w+)=\$\{\1-(\d+)\}", up))
+    garage = dict(re.findall(r"(PARKING_GARAGE_\w+)=\$\{\1-([\w@.]+)\}", up))
     assert garage.keys() == {"PARKING_GARAGE_LOT", "PARKING_GARAGE_DESK"}
     with Service(database, environ=garage) as service:
         yield service
