@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import AsyncIterator
-from typing import IO, Final, Literal, TypeVar
+from typing import IO, Final, Literal
 
-import msgspec
 from asyncpg import Record
 from litestar.response import Stream
 from msgspec import Struct
 
+from service.columns import many
 from service.database import Database
-
-T = TypeVar("T")
 
 Kind = Literal["days", "tickets"]
 
@@ -140,10 +138,7 @@ class Report(Struct, frozen=True):
     def of(cls, row: Record) -> Report:
         """From the row of REPORT."""
 
-        def many(name: str, kind: type[T]) -> list[T]:
-            return msgspec.json.decode(row[name] or "[]", type=list[kind])  # type: ignore[valid-type]
-
-        days = many("days", Day)
+        days = many(row, "days", Day)
         return cls(
             lot_id=row["lot_id"],
             lot=row["name"],
@@ -155,12 +150,12 @@ class Report(Struct, frozen=True):
             entered=sum(day.entered for day in days),
             left=sum(day.left for day in days),
             days=days,
-            lengths=many("lengths", Length),
-            tariffs=many("tariffs", TariffRevenue),
+            lengths=many(row, "lengths", Length),
+            tariffs=many(row, "tariffs", TariffRevenue),
         )
 
 
-async def csv_file(database: Database, kind: Kind, *args: object) -> Stream:
+async def csv_file(database: Database, *args: object, kind: Kind) -> Stream:
     """The answer with a CSV; `args`: the session, the address, the lot, its first and its last day.
 
     It is written before it is sent, so that what is refused is refused by its status, and a slow reader holds no

@@ -313,6 +313,21 @@ AMEND = """
 """
 
 
+async def _amend(
+    function: str, ticket: str, data: Refund | Correction, request: AuthenticatedRequest, database: Database
+) -> LedgerEntry:
+    return LedgerEntry.of(
+        await database.row(
+            AMEND.format(function=function),
+            *caller(request),
+            ticket,
+            data.amount_cents,
+            data.reason,
+            lane=("ticket", ticket),
+        )
+    )
+
+
 @post(
     "/tickets/{ticketNumber:str}/refunds",
     dto=StrictJson[Refund],
@@ -328,16 +343,7 @@ async def refund_ticket(
     database: NamedDependency[Database],
 ) -> LedgerEntry:
     """For operators: of what was paid for a ticket, in the way it was paid."""
-    return LedgerEntry.of(
-        await database.row(
-            AMEND.format(function="parking.refund_ticket"),
-            *caller(request),
-            ticket,
-            data.amount_cents,
-            data.reason,
-            lane=("ticket", ticket),
-        )
-    )
+    return await _amend("parking.refund_ticket", ticket, data, request, database)
 
 
 @post(
@@ -355,16 +361,7 @@ async def correct_ticket(
     database: NamedDependency[Database],
 ) -> LedgerEntry:
     """For operators: an entry of its own; what was written stays."""
-    return LedgerEntry.of(
-        await database.row(
-            AMEND.format(function="parking.correct_ticket"),
-            *caller(request),
-            ticket,
-            data.amount_cents,
-            data.reason,
-            lane=("ticket", ticket),
-        )
-    )
+    return await _amend("parking.correct_ticket", ticket, data, request, database)
 
 
 @get("/payment-methods", responses=problems(400, 401, 403), summary="List the ways to pay", **STAFF)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections.abc import Hashable
 from itertools import groupby
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -275,6 +276,7 @@ class Slots(Struct, forbid_unknown_fields=True):
 
 
 T = TypeVar("T", Floor, Row, SpotPlace)
+P = TypeVar("P", Floor, Row)
 V = TypeVar("V")
 
 Caller = Request[Identity | None, Any, Any]
@@ -309,6 +311,45 @@ def _change(value: V | UnsetType) -> V | None:
 def _or_none(value: V | UnsetType | None, none: V) -> V | None:
     """The same for what may be taken away, for which the functions have a value that says `none`."""
     return none if value is None else _change(value)
+
+
+async def _change_place(  # noqa: PLR0917 (its callers are two, and here)
+    kind: type[P], number: int, data: PlaceChange, request: Member, database: Database, expected: list[str] | None
+) -> P:
+    """Another name or place for a floor or a row, which have functions that are called alike."""
+    name = kind.__name__.lower()
+    row = await database.row(
+        f"""
+        select x.*
+        from parking.session($1, $2) s,
+             parking.expect(s.actor, '{name}', $3, $6) e,
+             parking.change_{name}(e, $3, $4, $5) x""",  # noqa: S608 (of our own names)
+        *caller(request),
+        number,
+        _change(data.name),
+        _change(data.position),
+        expected,
+    )
+    return _shape(kind, row)
+
+
+async def _retire(  # noqa: PLR0917 (its callers are few, and here)
+    kind: Literal["lot", "floor", "row", "spot"],
+    number: int,
+    request: Member,
+    database: Database,
+    expected: list[str] | None,
+    lane: Hashable = None,
+) -> None:
+    await database.row(
+        f"""
+        select parking.retire_{kind}(e, $3)
+        from parking.session($1, $2) s, parking.expect(s.actor, '{kind}', $3, $4) e""",  # noqa: S608 (of our own names)
+        *caller(request),
+        number,
+        expected,
+        lane=lane,
+    )
 
 
 def _interval(number: float | None, **unit: float) -> dt.timedelta | None:
@@ -422,14 +463,7 @@ async def change_lot(
 )
 async def retire_lot(lot: LotId, request: Member, database: NamedDependency[Database], expected: Expected) -> None:
     """Take a lot out of use with all that it consists of; 409 while live bookings lie ahead. Its history stays."""
-    await database.row(
-        """
-        select parking.retire_lot(e, $3)
-        from parking.session($1, $2) s, parking.expect(s.actor, 'lot', $3, $4) e""",
-        *caller(request),
-        lot,
-        expected,
-    )
+    await _retire("lot", lot, request, database, expected)
 
 
 @get("/lots/{lot:int}/slots", responses=problems(400, 401, 404), summary="Show the time slots", **ANYBODY, **VERSIONED)
@@ -559,19 +593,7 @@ async def change_floor(
     expected: Expected,
 ) -> Floor:
     """Another name, another place in the order from the bottom."""
-    changed = await database.row(
-        """
-        select x.*
-        from parking.session($1, $2) s,
-             parking.expect(s.actor, 'floor', $3, $6) e,
-             parking.change_floor(e, $3, $4, $5) x""",
-        *caller(request),
-        floor,
-        _change(data.name),
-        _change(data.position),
-        expected,
-    )
-    return _shape(Floor, changed)
+    return await _change_place(Floor, floor, data, request, database, expected)
 
 
 @delete(
@@ -585,14 +607,7 @@ async def retire_floor(
     floor: FloorId, request: Member, database: NamedDependency[Database], expected: Expected
 ) -> None:
     """Take a floor out of use with its rows and spots; 409 while live bookings lie ahead. Its history stays."""
-    await database.row(
-        """
-        select parking.retire_floor(e, $3)
-        from parking.session($1, $2) s, parking.expect(s.actor, 'floor', $3, $4) e""",
-        *caller(request),
-        floor,
-        expected,
-    )
+    await _retire("floor", floor, request, database, expected)
 
 
 @post(
@@ -647,19 +662,7 @@ async def change_row(
     row: RowId, data: JSONBody[PlaceChange], request: Member, database: NamedDependency[Database], expected: Expected
 ) -> Row:
     """Another name, another place in the order on its floor. Its spots keep their names."""
-    changed = await database.row(
-        """
-        select x.*
-        from parking.session($1, $2) s,
-             parking.expect(s.actor, 'row', $3, $6) e,
-             parking.change_row(e, $3, $4, $5) x""",
-        *caller(request),
-        row,
-        _change(data.name),
-        _change(data.position),
-        expected,
-    )
-    return _shape(Row, changed)
+    return await _change_place(Row, row, data, request, database, expected)
 
 
 @delete(
@@ -671,14 +674,7 @@ async def change_row(
 )
 async def retire_row(row: RowId, request: Member, database: NamedDependency[Database], expected: Expected) -> None:
     """Take a row out of use with its spots; 409 while live bookings lie ahead. Its history stays."""
-    await database.row(
-        """
-        select parking.retire_row(e, $3)
-        from parking.session($1, $2) s, parking.expect(s.actor, 'row', $3, $4) e""",
-        *caller(request),
-        row,
-        expected,
-    )
+    await _retire("row", row, request, database, expected)
 
 
 @post(
@@ -761,15 +757,7 @@ async def change_spot(
 )
 async def retire_spot(spot: SpotId, request: Member, database: NamedDependency[Database], expected: Expected) -> None:
     """Take a spot out of use; 409 while live bookings lie ahead. Its history stays."""
-    await database.row(
-        """
-        select parking.retire_spot(e, $3)
-        from parking.session($1, $2) s, parking.expect(s.actor, 'spot', $3, $4) e""",
-        *caller(request),
-        spot,
-        expected,
-        lane=("spot", spot),
-    )
+    await _retire("spot", spot, request, database, expected, lane=("spot", spot))
 
 
 HANDLERS = [

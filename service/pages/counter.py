@@ -8,21 +8,20 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
 import msgspec
 from asyncpg import Record
 from babel.dates import format_skeleton, format_time
-from babel.numbers import format_currency, format_decimal, format_percent
+from babel.numbers import format_decimal, format_percent
 from msgspec import Struct
 
+from service.columns import many
 from service.pages.cells import Lot
-from service.pages.language import _, babel_locale
+from service.pages.language import _, babel_locale, money
 from service.pages.rendering import environment
 from service.zones import zone_of
-
-T = TypeVar("T")
 
 # As long as the column; no number comes near.
 LONGEST_TICKET: Final = 40
@@ -151,20 +150,17 @@ class Counter(Struct, frozen=True):
     def of(cls, record: Record, desk: Desk) -> Counter:
         """From the row of COUNTER."""
 
-        def many(name: str, kind: type[T]) -> list[T]:
-            return msgspec.json.decode(record[name] or "[]", type=list[kind])  # type: ignore[valid-type]
-
         return cls(
             desk=msgspec.structs.replace(desk, lot=record["id"]),
             lot=Lot.of(record),
             now=record["now"],
             stats=msgspec.json.decode(record["stats"], type=Stats),
-            methods=many("methods", str),
-            activities=many("activities", Ticket),
-            overstays=many("overstays", Ticket),
+            methods=many(record, "methods", str),
+            activities=many(record, "activities", Ticket),
+            overstays=many(record, "overstays", Ticket),
             overstaying=record["overstaying"],
             ticket=None if record["ticket"] is None else msgspec.json.decode(record["ticket"], type=Ticket),
-            lines=many("lines", Line),
+            lines=many(record, "lines", Line),
         )
 
     @property
@@ -192,12 +188,7 @@ class Counter(Struct, frozen=True):
 
     def money(self, cents: int | None, currency: str | None = None) -> str:
         """An amount as the reader writes it."""
-        if cents is None:
-            return "–"
-        amount, unit = Decimal(cents) / 100, currency or self.stats.currency
-        if unit is None:
-            return format_decimal(amount, format="0.00", locale=babel_locale())
-        return format_currency(amount, unit, locale=babel_locale())
+        return "–" if cents is None else money(cents, currency or self.stats.currency)
 
     def stay(self, ticket: Ticket) -> str:
         """How long, up to now where the vehicle is still inside; started minutes count."""

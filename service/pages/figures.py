@@ -6,10 +6,10 @@ import datetime as dt
 from decimal import Decimal
 
 from babel.dates import format_skeleton
-from babel.numbers import format_currency, format_decimal, format_percent
+from babel.numbers import format_decimal, format_percent
 from msgspec import Struct
 
-from service.pages.language import _, babel_locale, short_day, spoken
+from service.pages.language import _, babel_locale, money, short_day, spoken
 from service.reports import Length, Report
 
 
@@ -27,10 +27,7 @@ class Told(Struct, frozen=True):
         return format_skeleton("yMMMEd", day, locale=babel_locale())
 
     def money(self, cents: int) -> str:
-        amount = Decimal(cents) / 100
-        if self.report.currency is None:
-            return format_decimal(amount, format="0.00", locale=babel_locale())
-        return format_currency(amount, self.report.currency, locale=babel_locale())
+        return money(cents, self.report.currency)
 
     def share(self, percent: int | None) -> str:
         return "–" if percent is None else format_percent(percent / 100, locale=babel_locale())

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date, datetime
+from decimal import Decimal
 from functools import cache, lru_cache
 from io import BytesIO
 from pathlib import Path
@@ -22,6 +23,7 @@ from babel.core import negotiate_locale
 from babel.dates import format_date, format_skeleton, format_time
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from babel.numbers import format_currency, format_decimal
 from litestar.connection import ASGIConnection
 
 # British English is what is spoken to those who ask for neither; America has the month first, and twelve hours.
@@ -160,3 +162,11 @@ def period(starts: datetime, ends: datetime) -> str:
         # A line may end after the dash, where no space is left over, and not before it.
         return f"{short_day(starts)}, {clock_time(starts)}\u00a0– {clock_time(ends)}"
     return f"{day_and_time(starts)} – {day_and_time(ends)}"
+
+
+def money(cents: int, currency: str | None) -> str:
+    """An amount as the reader writes it; without a currency, as a number that has two places."""
+    amount = Decimal(cents) / 100
+    if currency is None:
+        return format_decimal(amount, format="0.00", locale=babel_locale())
+    return format_currency(amount, currency, locale=babel_locale())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated, Final
 
 from litestar import get
@@ -39,7 +41,7 @@ async def show_report(  # noqa: PLR0917 (Litestar gives them by name)
 ) -> AnyResponse:
     """A period; without one, this month so far."""
     if caller is None:
-        return sign_in_first(request, f"/garage/report?lot={lot}" if lot else "/garage/report")
+        return sign_in_first(request)
     who = caller.session, address_of(request)
     place = await database.row(LOT, *who, lot or settings.garage_lot or settings.lot, settings.tenant)
     today: dt.date = place["today"]
@@ -68,7 +70,14 @@ async def show_report(  # noqa: PLR0917 (Litestar gives them by name)
     )
 
 
-@get("/garage/report.csv")
+FILES: Final[dict[str, Callable[..., Awaitable[AnyResponse]]]] = {
+    "/garage/report.csv": partial(reports.csv_file, kind="days"),
+    "/garage/tickets.csv": partial(reports.csv_file, kind="tickets"),
+    "/garage/report.pdf": pdf_file,
+}
+
+
+@get(list(FILES))
 async def report_file(  # noqa: PLR0917 (Litestar gives them by name)
     request: AnyRequest,
     database: NamedDependency[Database],
@@ -77,40 +86,10 @@ async def report_file(  # noqa: PLR0917 (Litestar gives them by name)
     first: Annotated[dt.date, QueryParameter(name="from")],
     last: Annotated[dt.date, QueryParameter(name="until")],
 ) -> AnyResponse:
-    """Day by day."""
+    """Day by day or ticket by ticket, for spreadsheets; or the report on paper."""
     if caller is None:
         return sign_in_first(request, f"/garage/report?lot={lot}&from={first}&until={last}")
-    return await reports.csv_file(database, "days", caller.session, address_of(request), lot, first, last)
+    return await FILES[request.url.path](database, caller.session, address_of(request), lot, first, last)
 
 
-@get("/garage/tickets.csv")
-async def tickets_file(  # noqa: PLR0917 (Litestar gives them by name)
-    request: AnyRequest,
-    database: NamedDependency[Database],
-    caller: Caller,
-    lot: Annotated[int, QueryParameter(name="lot", ge=1, le=2**63 - 1)],
-    first: Annotated[dt.date, QueryParameter(name="from")],
-    last: Annotated[dt.date, QueryParameter(name="until")],
-) -> AnyResponse:
-    """Ticket by ticket."""
-    if caller is None:
-        return sign_in_first(request, f"/garage/report?lot={lot}&from={first}&until={last}")
-    return await reports.csv_file(database, "tickets", caller.session, address_of(request), lot, first, last)
-
-
-@get("/garage/report.pdf")
-async def printed_report(  # noqa: PLR0917 (Litestar gives them by name)
-    request: AnyRequest,
-    database: NamedDependency[Database],
-    caller: Caller,
-    lot: Annotated[int, QueryParameter(name="lot", ge=1, le=2**63 - 1)],
-    first: Annotated[dt.date, QueryParameter(name="from")],
-    last: Annotated[dt.date, QueryParameter(name="until")],
-) -> AnyResponse:
-    """The report on paper."""
-    if caller is None:
-        return sign_in_first(request, f"/garage/report?lot={lot}&from={first}&until={last}")
-    return await pdf_file(database, caller.session, address_of(request), lot, first, last)
-
-
-handlers = [show_report, report_file, tickets_file, printed_report]
+handlers = [show_report, report_file]

@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import groupby
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
 import msgspec
@@ -19,12 +19,11 @@ from babel.dates import format_skeleton, format_time
 from babel.numbers import format_percent
 from msgspec import Struct
 
+from service.columns import many
 from service.pages.cells import Lot
 from service.pages.language import _, babel_locale
 from service.pages.rendering import environment
 from service.zones import zone_of
-
-T = TypeVar("T")
 
 # A page and a socket's frame show no more spots than this; a larger lot is shown row by row.
 MOST_SPOTS: Final = 200
@@ -264,22 +263,19 @@ class Sight(Struct, frozen=True):
     def of(cls, record: Record, where: Where) -> Sight:
         """From the row of SIGHT."""
 
-        def many(name: str, kind: type[T]) -> list[T]:
-            return msgspec.json.decode(record[name] or "[]", type=list[kind])  # type: ignore[valid-type]
-
         return cls(
             where=msgspec.structs.replace(where, lot=record["id"], day=record["day"]),
             lot=Lot.of(record),
             day=record["day"],
             now=record["now"],
             row_id=record["row_id"],
-            rows=many("rows", RowCount),
-            figures=many("figures", Figures),
-            course=many("course", Step),
-            peaks=many("peaks", Peak),
-            spots=many("spots", Spot),
-            events=many("events", Entry),
-            lots=many("lots", LotName),
+            rows=many(record, "rows", RowCount),
+            figures=many(record, "figures", Figures),
+            course=many(record, "course", Step),
+            peaks=many(record, "peaks", Peak),
+            spots=many(record, "spots", Spot),
+            events=many(record, "events", Entry),
+            lots=many(record, "lots", LotName),
             chosen=None if record["chosen"] is None else msgspec.json.decode(record["chosen"], type=Chosen),
         )
 
