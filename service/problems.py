@@ -30,7 +30,7 @@ RETRY_AFTER_SECONDS: Final = 2
 
 
 class Kind(NamedTuple):
-    """What all occurrences of a problem have in common; `detail` is said when an occurrence has nothing to add."""
+    """What all occurrences of a problem have in common; `detail` is what it means, said when one has nothing to add."""
 
     status: int
     title: str

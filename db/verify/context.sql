@@ -7,6 +7,8 @@ begin
     assert parking.clock() - clock_timestamp() is not null, 'the clock runs';
     assert (select count(*) = count(distinct slug) and bool_and(status between 400 and 499) from parking.problems()),
         'every problem has one slug and a client''s status';
+    assert (select bool_and(p.meaning ~ '^[A-Z].{20,}\.$' and p.meaning not in (p.title, p.remedy)) from parking.problems() p),
+        'every problem says in a sentence what it means';
     begin
         perform parking_private.refuse('spot-taken', 'a trial');
         assert false, 'refuse() must raise';

@@ -7,7 +7,7 @@ from typing import Any
 from litestar import Request, Router
 from litestar.handlers import HTTPRouteHandler
 
-from service.api import changes, finding, garage, garages, lots, openings, reports, tariffs
+from service.api import changes, finding, garage, garages, lots, meanings, openings, reports, tariffs
 from service.api.audit import list_activity
 from service.api.figures import show_figures
 from service.api.people import (
@@ -51,6 +51,7 @@ FURTHER_HANDLERS: list[HTTPRouteHandler] = [
     *garage.HANDLERS,
     *garages.HANDLERS,
     *reports.HANDLERS,
+    *meanings.HANDLERS,
     find_spot_state,
     list_spot_states,
     set_spot_state,

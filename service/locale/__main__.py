@@ -28,8 +28,8 @@ WORDS: Final = (
     *("driver", "attendant", "operator", "admin", "guest", "platform"),
 )
 
-# A row of parking.problems(): slug, status, title, remedy.
-PROBLEM: Final = re.compile(r"\('[a-z-]+',\s*[45][0-9]{2},\s*'((?:[^']|'')+)',\s*'((?:[^']|'')+)'\)")
+# A row of parking.problems(): slug, status, title, remedy, meaning.
+PROBLEM: Final = re.compile(r"\('[a-z-]+', [45][0-9]{2}, '((?:[^']|'')+)', '((?:[^']|'')+)',\s*'((?:[^']|'')+)'\)")
 
 
 class Found(NamedTuple):
@@ -40,10 +40,9 @@ class Found(NamedTuple):
 
 
 def problems_of(source: str) -> Iterator[str]:
-    """The titles and remedies in the text of parking.problems()."""
-    for title, remedy in PROBLEM.findall(source):
-        yield title.replace("''", "'")
-        yield remedy.replace("''", "'")
+    """The titles, remedies and meanings in the text of parking.problems()."""
+    for texts in PROBLEM.findall(source):
+        yield from (text.replace("''", "'") for text in texts)
 
 
 def said() -> Iterator[Found]:
@@ -59,8 +58,8 @@ def said() -> Iterator[Found]:
                 ):
                     yield Found(message if isinstance(message, str) else (message[0], message[1]), _name(path))
     for kind in TRANSPORT.values():
-        yield Found(kind.title, "service/problems.py")
-        yield Found(kind.remedy, "service/problems.py")
+        for text in (kind.title, kind.detail, kind.remedy):
+            yield Found(text, "service/problems.py")
     for text in problems_of(PROBLEMS.read_text(encoding="utf-8")):
         yield Found(text, _name(PROBLEMS))
     for word in WORDS:

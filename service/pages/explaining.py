@@ -11,18 +11,16 @@ from litestar.params import FromPath
 
 from service.database import Database
 from service.habits.negotiation import prefers_html
-from service.pages.answers import AnyRequest, AnyResponse, answer_in_words, in_words, page, problem_page
+from service.meanings import meaning_of, meanings
+from service.pages.answers import AnyRequest, AnyResponse, answer_in_words, in_words, page
 from service.pages.language import language_of, speak
-from service.problems import TRANSPORT, Problem, answer_problem, to_problem
+from service.problems import answer_problem, to_problem
 
 
 @get("/problems")
 async def list_problems(request: AnyRequest, database: NamedDependency[Database]) -> AnyResponse:
     """All problems that there are, of the rules and of the transport, by their status."""
-    problems = {slug: Problem.of(slug) for slug in TRANSPORT}
-    rows = await database.rows("select p.slug, p.status, p.title, p.remedy from parking.problems() p", pool="public")
-    problems |= {row["slug"]: Problem(detail="", **row) for row in rows if row["slug"] not in TRANSPORT}
-    listed = sorted(map(in_words, problems.values()), key=attrgetter("status", "slug"))
+    listed = await meanings(database)
     by_status = [(status, list(each)) for status, each in groupby(listed, key=attrgetter("status"))]
     return page(request, "problems.html", by_status=by_status)
 
@@ -30,16 +28,7 @@ async def list_problems(request: AnyRequest, database: NamedDependency[Database]
 @get("/problems/{slug:str}")
 async def explain_problem(request: AnyRequest, database: NamedDependency[Database], slug: FromPath[str]) -> AnyResponse:
     """What a problem's type means and what to do about it (RFC 9457, 3.1.1)."""
-    if slug in TRANSPORT:
-        problem = Problem.of(slug)
-    else:
-        rows = await database.rows(
-            "select p.status, p.title, p.remedy from parking.problems() p where p.slug = $1", slug, pool="public"
-        )
-        if not rows:
-            raise Problem.of("not-found")
-        problem = Problem(slug, detail="", **rows[0])
-    return problem_page(request, problem, status=200)
+    return page(request, "meaning.html", problem=await meaning_of(slug, database))
 
 
 def answer_unrouted(request: AnyRequest, exc: Exception) -> AnyResponse:

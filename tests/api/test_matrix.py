@@ -121,6 +121,7 @@ ASKS: Mapping[str, Ask] = {
     "api_set_slots": Ask(building("unknown-lot"), json(slots=["08:00-12:00"])),
     "api_show_board": Ask(reading("unknown-lot")),
     "api_find_lots": Ask(anybody()),
+    "api_list_problems": Ask(anybody()),
     "api_show_overview": Ask(reading("unknown-lot")),
     "api_list_spot_states": Ask(reading("unknown-lot")),
     "api_add_floor": Ask(building("unknown-lot"), json(name="Roof")),

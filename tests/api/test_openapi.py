@@ -67,6 +67,7 @@ FURTHER_EXAMPLES: dict[str, dict[str, Any]] = {
     "show_occupancy": {"path": {"lot": 1}},
     "show_figures": {"path": {"lot": 1}},
     "find_lots": {"params": {"search": "garage"}},
+    "list_problems": {},
     "show_overview": {"path": {"lot": 2}, "params": {"date": "2026-12-01", "type": "ev"}},
     "set_tariff": {
         "path": {"lot": 1},

@@ -226,14 +226,19 @@ def test_another_lot_is_kept_in_every_link(http: httpx.Client, module_database: 
 
 
 def test_every_problem_is_explained(http: httpx.Client, module_database: Database) -> None:
-    rules = module_database.psql("select slug, title from parking.problems()").splitlines()
-    known = [tuple(row.split("|")) for row in rules] + [(slug, kind.title) for slug, kind in TRANSPORT.items()]
-    assert len(known) > 20
-    for slug, title in known:
+    rows = module_database.psql("select slug, title, meaning, remedy from parking.problems()").splitlines()
+    known = {row.split("|")[0]: row.split("|")[1:] for row in rows}
+    known |= {slug: [kind.title, kind.detail, kind.remedy] for slug, kind in TRANSPORT.items()}
+    assert len(known) > 100
+    everything = unescape(http.get("/problems/").text)
+    for slug, (title, meaning, remedy) in known.items():
         answer = http.get(f"/problems/{slug}")
         assert answer.status_code == 200
         assert problem(answer) == slug
-        assert f"<h1>{title}</h1>" in unescape(answer.text)
+        assert f"<h1>{title}</h1>\n<p>{meaning}</p>\n<p>{remedy}</p>" in unescape(answer.text)
+        assert f"<strong>{title}</strong>. {meaning} {remedy}" in everything
+    german = http.get("/problems/spot-taken", headers={"Accept-Language": "de"}).text
+    assert "Jemand hat den Stellplatz für einen Teil dieser Zeit gebucht." in german
 
 
 def test_hostile_names_stay_text(http: httpx.Client, module_database: Database, day: dt.date) -> None:

@@ -77,9 +77,9 @@ def test_what_is_wrong_with_a_translation_is_found() -> None:
 
 def test_every_problem_has_words_in_german(module_database: Database) -> None:
     """The database's own list is what counts, and not how its source is read."""
-    rows = module_database.psql("select title, remedy from parking.problems()").splitlines()
+    rows = module_database.psql("select title, remedy, meaning from parking.problems()").splitlines()
     texts = {text for row in rows for text in row.split("|")}
-    texts |= {text for kind in TRANSPORT.values() for text in (kind.title, kind.remedy)}
+    texts |= {text for kind in TRANSPORT.values() for text in (kind.title, kind.detail, kind.remedy)}
     assert len(texts) > 100
     (path,) = catalogues()
     catalogue = read(path)
