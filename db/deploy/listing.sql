@@ -71,55 +71,74 @@ create function parking_private.find_page_of_spot(
     volatile
 as $$
 declare
-    v_live  bigint[];
-    v_ended bigint[];
+    v_live       constant boolean := coalesce(find_page_of_spot.status, 'active') = 'active';
+    v_ended      constant boolean := coalesce(period, 'past') = 'past';
+    -- Of live ones, which do not overlap and so end in the order in which they start, none for longer than a week.
+    v_from_end   constant timestamptz := greatest(v_from, case when period in ('current', 'coming') then now end);
+    v_before_end constant timestamptz := least(v_before, v_to) + interval '169 hours';
 begin
-    if coalesce(find_page_of_spot.status, 'active') = 'active' then
-        v_live := array(
-            select r.id
-            from parking.reservations r
-            where r.tenant_id = person.tenant_id and r.spot_id = spot and r.status = 'active'
-              and r.starts >= v_from and r.starts < v_before
-              and (lot is null or r.lot_id = lot)
-              and (period is null or parking_private.period_of(r.status, r.starts, r.ends, now) = period)
-        );
-    end if;
-    if coalesce(period, 'past') = 'past' and sort = 'latest' then
-        v_ended := array(
-            select r.id
-            from parking.reservations r
-            where r.tenant_id = person.tenant_id and r.spot_id = spot and r.status <> 'active'
-              and r.starts >= v_from and r.starts < v_before and r.starts <= v_to
-              and (after_id is null or r.starts < after_starts or r.id < after_id)
-              and (lot is null or r.lot_id = lot)
-              and (find_page_of_spot.status is null or r.status = find_page_of_spot.status)
-            order by r.starts desc, r.id desc
-            limit at_most
-        );
-    elsif coalesce(period, 'past') = 'past' then
-        v_ended := array(
-            select r.id
-            from parking.reservations r
-            where r.tenant_id = person.tenant_id and r.spot_id = spot and r.status <> 'active'
-              and r.starts >= v_from and r.starts < v_before
-              and (after_id is null or r.starts > after_starts or r.id > after_id)
-              and (lot is null or r.lot_id = lot)
-              and (find_page_of_spot.status is null or r.status = find_page_of_spot.status)
-            order by r.starts, r.id
+    if sort = 'latest' then
+        return array(
+            select p.id
+            from (
+                (
+                    select r.id, r.starts
+                    from parking.reservations r
+                    where v_live and r.tenant_id = person.tenant_id and r.spot_id = spot and r.status = 'active'
+                      and r.ends > v_from_end and r.ends < v_before_end
+                      and r.starts >= v_from and r.starts < v_before and r.starts <= v_to
+                      and (after_id is null or r.starts < after_starts or r.id < after_id)
+                      and (lot is null or r.lot_id = lot)
+                      and (period is null or parking_private.period_of(r.status, r.starts, r.ends, now) = period)
+                    order by r.ends desc
+                    limit at_most
+                )
+                union all
+                (
+                    select r.id, r.starts
+                    from parking.reservations r
+                    where v_ended and r.tenant_id = person.tenant_id and r.spot_id = spot and r.status <> 'active'
+                      and r.starts >= v_from and r.starts < v_before and r.starts <= v_to
+                      and (after_id is null or r.starts < after_starts or r.id < after_id)
+                      and (lot is null or r.lot_id = lot)
+                      and (find_page_of_spot.status is null or r.status = find_page_of_spot.status)
+                    order by r.starts desc, r.id desc
+                    limit at_most
+                )
+            ) p
+            order by p.starts desc, p.id desc
             limit at_most
         );
     end if;
     return array(
         select p.id
         from (
-            select r.id, r.starts, case sort when 'latest' then -1 else 1 end * extract(epoch from r.starts) as place
-            from unnest(v_live || v_ended) u(id)
-            join parking.reservations r on r.tenant_id = person.tenant_id and r.id = u.id
+            (
+                select r.id, r.starts
+                from parking.reservations r
+                where v_live and r.tenant_id = person.tenant_id and r.spot_id = spot and r.status = 'active'
+                  and r.ends > v_from_end and r.ends < v_before_end
+                  and r.starts >= v_from and r.starts < v_before
+                  and (after_id is null or r.starts > after_starts or r.id > after_id)
+                  and (lot is null or r.lot_id = lot)
+                  and (period is null or parking_private.period_of(r.status, r.starts, r.ends, now) = period)
+                order by r.ends
+                limit at_most
+            )
+            union all
+            (
+                select r.id, r.starts
+                from parking.reservations r
+                where v_ended and r.tenant_id = person.tenant_id and r.spot_id = spot and r.status <> 'active'
+                  and r.starts >= v_from and r.starts < v_before
+                  and (after_id is null or r.starts > after_starts or r.id > after_id)
+                  and (lot is null or r.lot_id = lot)
+                  and (find_page_of_spot.status is null or r.status = find_page_of_spot.status)
+                order by r.starts, r.id
+                limit at_most
+            )
         ) p
-        where after_id is null
-           or sort = 'latest' and (p.starts, p.id) < (after_starts, after_id)
-           or sort = 'earliest' and (p.starts, p.id) > (after_starts, after_id)
-        order by p.place, case sort when 'latest' then -p.id else p.id end
+        order by p.starts, p.id
         limit at_most
     );
 end

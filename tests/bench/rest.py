@@ -109,7 +109,8 @@ async def measure_reading(service: Service, folder: Path, report: Report) -> Non
     shares = [spots.rate / empty.rate for spots, empty in zip(answers["/spots"], answers["/livez"], strict=True)]
     low, middle, high = quantiles(shares, n=4)
     report.table(
-        f"REST, reading: {CLIENTS} connections; {ROUNDS} rounds of {TURN_SECONDS} s; the spots are the demo's five",
+        f"REST, reading: {CLIENTS} connections; {ROUNDS} rounds of {TURN_SECONDS} s; the spots are the demo's five,"
+        " and who asks for them at the same moment shares a statement",
         ("ratio", "median", "middle half", "GET /spots a second", "GET /livez a second", "bar"),
         [
             (
