@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from urllib.parse import urlencode
 
 import asyncpg
 
-from tests.support.cluster import DATA, ROOT, Cluster, CommandFailed, run
+from tests.support.cluster import DATA, ROOT, Cluster, CommandFailed, administer, run
 
 LOGINS = {"parking_dba": "dba"}
 """Groups cannot log in; these people of theirs can. `make up` creates the same."""
@@ -69,29 +70,42 @@ def new_database(cluster: Cluster, *, template: str = "template1") -> Iterator[D
     Copying the template's files is faster than writing them through the log, and to drop them as well.
     """
     database = Database(cluster, f"t_{secrets.token_hex(5)}")
-    cluster.psql(f"create database {database.name} template {template} strategy file_copy")
+    administer(cluster, f"create database {database.name} template {template} strategy file_copy")
     try:
         yield database
     finally:
         try:
-            unschedule(database, 'drop database if exists :"name" with (force);')
+            unschedule(database)
+            leave(database)
+            administer(cluster, f"drop database if exists {database.name} with (force)")
         except CommandFailed:
             # A test may have stopped the cluster; asking before each drop would take longer than the drop.
             if cluster.running:
                 raise
 
 
-def unschedule(database: Database, then: str = "") -> None:
-    """Remove the database's jobs, where the cluster's pg_cron has any; one psql for that and for what comes `then`."""
-    database.cluster.psql(f"""
+def leave(database: Database) -> None:
+    """Wait a moment for sessions that are about to end: `drop database` would look for them every 100 ms only."""
+    deadline = time.monotonic() + 0.1
+    sessions = f"select pid from pg_stat_activity where datname = '{database.name}'"
+    while administer(database.cluster, sessions) and time.monotonic() < deadline:
+        time.sleep(0.002)
+
+
+def unschedule(database: Database) -> None:
+    """Remove the database's jobs, where the cluster's pg_cron has any."""
+    sql = f"""
         \\set name {database.name}
         select coalesce(current_setting('cron.database_name', true), 'postgres') as home \\gset
-        \\connect :home
+        select :'home' <> current_database() as elsewhere \\gset
+        \\if :elsewhere
+            \\connect :home
+        \\endif
         select to_regclass('cron.job') is not null as has_jobs \\gset
         \\if :has_jobs
             select cron.unschedule(jobid) from cron.job where database = :'name' or jobname like '% of ' || :'name';
-        \\endif
-        {then}""")
+        \\endif"""
+    administer(database.cluster, sql)
 
 
 def template_database(cluster: Cluster) -> str:
