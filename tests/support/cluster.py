@@ -5,7 +5,7 @@ import fcntl
 import os
 import secrets
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -104,11 +104,16 @@ class Cluster:
         return run(*words, environ=self.environ, stdin=sql).strip()
 
 
+def nothing(cluster: Cluster) -> None:
+    """What is done before a cluster is made, if nothing else is said."""
+
+
 @contextmanager
-def temporary_cluster(*options: str) -> Iterator[Cluster]:
+def temporary_cluster(*options: str, before: Callable[[Cluster], None] = nothing) -> Iterator[Cluster]:
     """A cluster of its own, with `db/cluster start --without-fsync --in-memory <options>`, removed in the end."""
     cluster = Cluster(f"test-{secrets.token_hex(4)}")
     try:
+        before(cluster)
         cluster.start("--without-fsync", "--in-memory", *options)
         yield cluster
     finally:
@@ -140,7 +145,7 @@ class Console:
         """Bare rows, columns parted by `|`; raises CommandFailed, after which it is closed."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        said = []
+        said: list[str] = []
         with contextlib.suppress(BrokenPipeError):  # what it said in the end is still to be read
             self._process.stdin.write(f"{sql}\n;\n\\echo {self._DONE}\n")
             self._process.stdin.flush()
@@ -172,7 +177,7 @@ def administer(cluster: Cluster, sql: str) -> str:
 
 
 @contextmanager
-def shared_cluster() -> Iterator[Cluster]:
+def shared_cluster(*, before: Callable[[Cluster], None] = nothing) -> Iterator[Cluster]:
     """The cluster `test`, which stays between runs and is shared by suites that run at the same time.
 
     The last suite to leave stops it, unless somebody had started it by hand. The workers of one suite have one each,
@@ -183,6 +188,7 @@ def shared_cluster() -> Iterator[Cluster]:
     with (DATA / f"{cluster.name}-cluster.lock").open("a+") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
         if not cluster.running:
+            before(cluster)
             cluster.start("--cron-database", "postgres", "--without-fsync", "--in-memory")
             lock.truncate(0)
             lock.write("started by the suite")

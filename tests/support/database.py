@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import os
 import secrets
 import time
 from collections.abc import Iterator
@@ -11,12 +12,15 @@ from urllib.parse import urlencode
 
 import asyncpg
 
-from tests.support.cluster import DATA, ROOT, Cluster, CommandFailed, administer, run
+from tests.support.cluster import DATA, PSQL, ROOT, Cluster, CommandFailed, administer, run
 
 LOGINS = {"parking_dba": "dba"}
 """Groups cannot log in; these people of theirs can. `make up` creates the same."""
 
 KEPT_TEMPLATES = 3
+
+PSQL_FIRST = {"PATH": f"{PSQL.parent}:{os.environ['PATH']}"} if PSQL.is_absolute() else {}
+"""For sqitch, which starts psql for each of its scripts."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +59,12 @@ def sqitch(database: Database, *arguments: str, check: bool = True) -> str:
     """`sqitch <arguments>` on this database as the superuser; its output."""
     words = [arguments[0], f"db:pg:{database.name}", *arguments[1:]]
     who = {"SQITCH_FULLNAME": "The tests", "SQITCH_EMAIL": "tests@localhost"}
-    return run("sqitch", *words, environ={**database.cluster.environ, **who}, check=check)
+    return run("sqitch", *words, environ={**database.cluster.environ, **PSQL_FIRST, **who}, check=check)
 
 
 def deploy(database: Database) -> str:
     """Deploy every change, verify it, seed the demo and create the login `dba`, as `make up` does; sqitch's output."""
-    return run(ROOT / "db" / "migrate", "--demo", database.name, environ=database.cluster.environ)
+    return run(ROOT / "db" / "migrate", "--demo", database.name, environ={**database.cluster.environ, **PSQL_FIRST})
 
 
 @contextmanager
