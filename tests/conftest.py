@@ -10,7 +10,7 @@ import httpx
 import pytest
 from hypothesis import settings
 
-from tests.support import Cluster, Database, Service, deploy, new_database, template_database, temporary_cluster
+from tests.support import Cluster, Database, Service, deploy, new_database, plant, planted_cluster, template_database
 from tests.support.cluster import shared_cluster
 
 # A step of a model is a transaction, and how long one takes is not what these tests judge.
@@ -39,7 +39,7 @@ class Connect(Protocol):
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """The tests' own cluster, with pg_cron in its database `postgres`."""
-    with shared_cluster() as cluster:
+    with shared_cluster(before=plant) as cluster:
         yield cluster
 
 
@@ -128,5 +128,5 @@ async def module_client(module_service: Service) -> AsyncIterator[httpx.AsyncCli
 @pytest.fixture(scope="session")
 def cluster_without_cron() -> Iterator[Cluster]:
     """A cluster that does not load pg_cron."""
-    with temporary_cluster("--without-cron") as cluster:
+    with planted_cluster("--without-cron") as cluster:
         yield cluster

@@ -20,9 +20,9 @@ from tests.support import (
     Database,
     Service,
     new_database,
+    planted_cluster,
     sign_in,
     template_database,
-    temporary_cluster,
 )
 from tests.support.sql import shift_clock
 
@@ -143,7 +143,7 @@ async def test_a_checker_that_is_late_is_a_warning(client: httpx.AsyncClient, co
 @pytest.fixture
 def cron_cluster() -> Iterator[Cluster]:
     """A cluster whose pg_cron may be killed."""
-    with temporary_cluster("--cron-database", "postgres") as cluster:
+    with planted_cluster("--cron-database", "postgres") as cluster:
         yield cluster
 
 

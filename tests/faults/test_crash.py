@@ -7,7 +7,7 @@ from pathlib import Path
 
 import asyncpg
 
-from tests.support import Cluster, Database, deploy, new_database, temporary_cluster
+from tests.support import Cluster, Database, new_database, planted_cluster, template_database
 from tests.support.sql import BOOK, DRIVER_1, edit_function, hours_ahead
 
 OPTIONS = ("--without-cron", "--without-fsync", "--in-memory")
@@ -55,12 +55,11 @@ async def what_a_cursor_from_before_a_crash_finds(cluster: Cluster, database: Da
 
 async def test_a_crash_loses_nothing_that_comes_after_a_cursor() -> None:
     """And the negative control: a cursor with the snapshot as PostgreSQL takes it."""
-    with temporary_cluster(*OPTIONS) as cluster:
+    with planted_cluster(*OPTIONS) as cluster:
         cluster.psql(LAZY)
         cluster.stop()
         cluster.start(*OPTIONS)
-        with new_database(cluster) as database:
-            await asyncio.to_thread(deploy, database)
+        with new_database(cluster, template=template_database(cluster)) as database:
             assert await what_a_cursor_from_before_a_crash_finds(cluster, database) == [2]
             superuser = await database.connect("postgres")
             await edit_function(

@@ -17,24 +17,23 @@ from tests.support import (
     Database,
     Service,
     admission,
-    deploy,
     new_database,
+    planted_cluster,
     sign_in,
-    temporary_cluster,
+    template_database,
 )
 
 
 @pytest.fixture(scope="module")
 def own_cluster() -> Iterator[Cluster]:
     """A cluster that may be stopped."""
-    with temporary_cluster() as cluster:
+    with planted_cluster("--without-cron") as cluster:
         yield cluster
 
 
 @pytest.fixture(scope="module")
 def own_database(own_cluster: Cluster) -> Iterator[Database]:
-    with new_database(own_cluster) as database:
-        deploy(database)
+    with new_database(own_cluster, template=template_database(own_cluster)) as database:
         yield database
 
 
@@ -73,7 +72,7 @@ async def test_down_at_the_start_and_later(own_cluster: Cluster, own_database: D
         problem(await client.post("/reservations", json={}), 401, "not-signed-in")
         assert (await client.get("/openapi.json")).status_code == 200
 
-        own_cluster.start()
+        own_cluster.start("--without-cron")
         await recovered(client)
         driver = await sign_in(client)
         where = (await client.post("/reservations", json=booking(), headers=driver)).headers["location"]
@@ -81,7 +80,7 @@ async def test_down_at_the_start_and_later(own_cluster: Cluster, own_database: D
         for _ in range(2):
             own_cluster.stop()
             await assert_unavailable(client, token)
-            own_cluster.start()
+            own_cluster.start("--without-cron")
             await recovered(client)
         assert (await client.get(where, headers=driver)).json()["status"] == "active"
         assert (await client.put(f"{where}/complete", headers=driver)).status_code == 200

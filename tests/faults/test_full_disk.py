@@ -17,9 +17,9 @@ from tests.support import (
     Service,
     issue_token,
     new_database,
+    planted_cluster,
     run,
     template_database,
-    temporary_cluster,
 )
 from tests.support.bookers import Booker, lost, superuser_of
 from tests.support.invariants import broken
@@ -34,7 +34,7 @@ def small_disk() -> Iterator[tuple[Cluster, Path]]:
     """A cluster whose data lie on a disk of their own, and where that is."""
     if os.geteuid() != 0:
         pytest.skip("only root can mount a disk")
-    with temporary_cluster(*OPTIONS) as cluster:
+    with planted_cluster(*OPTIONS) as cluster:
         data = Path(cluster.psql("show data_directory"))
         cluster.stop()
         kept = data.with_name("kept")

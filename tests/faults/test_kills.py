@@ -14,7 +14,7 @@ import asyncpg
 import httpx
 import pytest
 
-from tests.support import Cluster, Database, Service, issue_token, new_database, template_database, temporary_cluster
+from tests.support import Cluster, Database, Service, issue_token, new_database, planted_cluster, template_database
 from tests.support.bookers import Booker, lost, superuser_of
 from tests.support.invariants import broken
 
@@ -26,7 +26,7 @@ OPTIONS = ("--without-cron", "--without-fsync", "--in-memory")
 @pytest.fixture(scope="module")
 def own_cluster() -> Iterator[Cluster]:
     """A cluster that may be killed."""
-    with temporary_cluster(*OPTIONS) as cluster:
+    with planted_cluster(*OPTIONS) as cluster:
         yield cluster
 
 

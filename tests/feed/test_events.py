@@ -16,7 +16,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as connect_to
 
 from tests.conftest import Connect
-from tests.support import Cluster, Database, Service, deploy, new_database, temporary_cluster
+from tests.support import Cluster, Database, Service, new_database, planted_cluster, template_database
 from tests.support.service import SERVERS
 from tests.support.sql import BOOK, COMPLETE, DRIVER_1, DRIVER_2, hours_ahead, one_row, shift_clock
 
@@ -175,8 +175,10 @@ async def test_a_terminated_listening_connection_loses_nothing(either: Service, 
 
 async def test_a_restarted_postgresql_loses_nothing() -> None:
     options = ("--cron-database", "postgres", "--without-fsync")
-    with temporary_cluster(*options) as cluster, new_database(cluster) as database:
-        deploy(database)
+    with (
+        planted_cluster(*options) as cluster,
+        new_database(cluster, template=template_database(cluster)) as database,
+    ):
         async with Service(database) as service, listening(service) as socket:
             await book_in(cluster, database, 1)
             assert (await next_event(socket))["spot_id"] == 1

@@ -35,7 +35,16 @@ from websockets.asyncio.client import connect as connect_to
 from tests.conftest import Connect
 from tests.feed.test_boards import BERLIN, DAY, slot
 from tests.feed.test_events import ANNOUNCE_MANY, LIMIT
-from tests.support import ROOT, Cluster, Database, Service, deploy, issue_token, new_database, temporary_cluster
+from tests.support import (
+    ROOT,
+    Cluster,
+    Database,
+    Service,
+    issue_token,
+    new_database,
+    planted_cluster,
+    template_database,
+)
 from tests.support.service import SERVERS, Server
 from tests.support.sql import BOOK, COMPLETE, DRIVER_1, DRIVER_2, edit_function, one_row
 
@@ -985,8 +994,10 @@ async def test_a_killed_service(server: Server, database: Database, connect: Con
 
 async def test_a_restarted_postgresql() -> None:
     options = ("--cron-database", "postgres", "--without-fsync")
-    with temporary_cluster(*options) as cluster, new_database(cluster) as database:
-        await asyncio.to_thread(deploy, database)
+    with (
+        planted_cluster(*options) as cluster,
+        new_database(cluster, template=template_database(cluster)) as database,
+    ):
         async with AsyncExitStack() as stack:
             services = [await stack.enter_async_context(Service(database, server=server)) for server in SERVERS]
             listeners, watchers, _ = await stack.enter_async_context(audience(services))

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from tests.conftest import Connect
-from tests.support import Cluster, Database, new_database, sqitch, template_database, temporary_cluster
+from tests.support import Cluster, Database, new_database, planted_cluster, sqitch, template_database
 from tests.support.sql import edit_function, shift_clock
 
 BOOK = """
@@ -178,7 +178,7 @@ async def test_a_checker_that_leaves_bookings_overdue_is_late(connect: Connect) 
 @pytest.fixture
 def cron_cluster() -> Iterator[Cluster]:
     """A cluster of its own, whose pg_cron may be killed: its launcher stays away until the server restarts."""
-    with temporary_cluster("--cron-database", "postgres") as cluster:
+    with planted_cluster("--cron-database", "postgres") as cluster:
         yield cluster
 
 

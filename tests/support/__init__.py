@@ -3,6 +3,7 @@
 from tests.support.browser import chromium_executable
 from tests.support.cluster import ROOT, Cluster, CommandFailed, run, temporary_cluster
 from tests.support.database import Database, deploy, new_database, psql, sqitch, template_database
+from tests.support.seeds import plant, planted_cluster
 from tests.support.service import (
     DRIVER_1,
     DRIVER_2,
@@ -31,6 +32,8 @@ __all__ = [
     "free_port",
     "issue_token",
     "new_database",
+    "plant",
+    "planted_cluster",
     "psql",
     "run",
     "sign_in",

@@ -2,7 +2,9 @@
 
 import fcntl
 import hashlib
+import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,12 +12,15 @@ from urllib.parse import urlencode
 
 import asyncpg
 
-from tests.support.cluster import DATA, ROOT, Cluster, CommandFailed, run
+from tests.support.cluster import DATA, PSQL, ROOT, Cluster, CommandFailed, administer, run
 
 LOGINS = {"parking_dba": "dba"}
 """Groups cannot log in; these people of theirs can. `make up` creates the same."""
 
 KEPT_TEMPLATES = 3
+
+PSQL_FIRST = {"PATH": f"{PSQL.parent}:{os.environ['PATH']}"} if PSQL.is_absolute() else {}
+"""For sqitch, which starts psql for each of its scripts."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +59,12 @@ def sqitch(database: Database, *arguments: str, check: bool = True) -> str:
     """`sqitch <arguments>` on this database as the superuser; its output."""
     words = [arguments[0], f"db:pg:{database.name}", *arguments[1:]]
     who = {"SQITCH_FULLNAME": "The tests", "SQITCH_EMAIL": "tests@localhost"}
-    return run("sqitch", *words, environ={**database.cluster.environ, **who}, check=check)
+    return run("sqitch", *words, environ={**database.cluster.environ, **PSQL_FIRST, **who}, check=check)
 
 
 def deploy(database: Database) -> str:
     """Deploy every change, verify it, seed the demo and create the login `dba`, as `make up` does; sqitch's output."""
-    return run(ROOT / "db" / "migrate", "--demo", database.name, environ=database.cluster.environ)
+    return run(ROOT / "db" / "migrate", "--demo", database.name, environ={**database.cluster.environ, **PSQL_FIRST})
 
 
 @contextmanager
@@ -69,29 +74,42 @@ def new_database(cluster: Cluster, *, template: str = "template1") -> Iterator[D
     Copying the template's files is faster than writing them through the log, and to drop them as well.
     """
     database = Database(cluster, f"t_{secrets.token_hex(5)}")
-    cluster.psql(f"create database {database.name} template {template} strategy file_copy")
+    administer(cluster, f"create database {database.name} template {template} strategy file_copy")
     try:
         yield database
     finally:
         try:
-            unschedule(database, 'drop database if exists :"name" with (force);')
+            unschedule(database)
+            leave(database)
+            administer(cluster, f"drop database if exists {database.name} with (force)")
         except CommandFailed:
             # A test may have stopped the cluster; asking before each drop would take longer than the drop.
             if cluster.running:
                 raise
 
 
-def unschedule(database: Database, then: str = "") -> None:
-    """Remove the database's jobs, where the cluster's pg_cron has any; one psql for that and for what comes `then`."""
-    database.cluster.psql(f"""
+def leave(database: Database) -> None:
+    """Wait a moment for sessions that are about to end: `drop database` would look for them every 100 ms only."""
+    deadline = time.monotonic() + 0.1
+    sessions = f"select pid from pg_stat_activity where datname = '{database.name}'"
+    while administer(database.cluster, sessions) and time.monotonic() < deadline:
+        time.sleep(0.002)
+
+
+def unschedule(database: Database) -> None:
+    """Remove the database's jobs, where the cluster's pg_cron has any."""
+    sql = f"""
         \\set name {database.name}
         select coalesce(current_setting('cron.database_name', true), 'postgres') as home \\gset
-        \\connect :home
+        select :'home' <> current_database() as elsewhere \\gset
+        \\if :elsewhere
+            \\connect :home
+        \\endif
         select to_regclass('cron.job') is not null as has_jobs \\gset
         \\if :has_jobs
             select cron.unschedule(jobid) from cron.job where database = :'name' or jobname like '% of ' || :'name';
-        \\endif
-        {then}""")
+        \\endif"""
+    administer(database.cluster, sql)
 
 
 def template_database(cluster: Cluster) -> str:

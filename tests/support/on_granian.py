@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import signal
-import sys
 from typing import Final
 
 import uvloop
@@ -46,6 +45,11 @@ async def serve(settings: Settings) -> None:
     waiting.cancel()
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Run the service with the settings of the environment."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    sys.exit(uvloop.run(serve(Settings.from_environ(os.environ))))
+    uvloop.run(serve(Settings.from_environ(os.environ)))
+
+
+if __name__ == "__main__":
+    main()
