@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date, datetime
+from decimal import Decimal
 from functools import cache, lru_cache
 from io import BytesIO
 from pathlib import Path
@@ -22,6 +23,7 @@ from babel.core import negotiate_locale
 from babel.dates import format_date, format_skeleton, format_time
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from babel.numbers import format_currency
 from litestar.connection import ASGIConnection
 
 # British English is what is spoken to those who ask for neither; America has the month first, and twelve hours.
@@ -125,6 +127,11 @@ def long_day(day: date, *, year: bool = False) -> str:
 @lru_cache(maxsize=1000)
 def _long_day(day: date, locale: str, *, year: bool) -> str:
     return format_date(day, "full", locale=locale) if year else format_skeleton("MMMMEEEEd", day, locale=locale)
+
+
+def price(cents: int, currency: str) -> str:
+    """An amount in hundredths of a currency (ISO 4217), as it is written where the language is spoken."""
+    return format_currency(Decimal(cents) / 100, currency, locale=babel_locale())
 
 
 def local_period(starts: datetime, ends: datetime, time_zone: str) -> dict[str, str]:
