@@ -89,6 +89,7 @@ begin atomic
         ('bookings-ahead',         409, 'Bookings lie ahead',                  'Wait until they are over, or have them completed, and try again.'),
         ('email-taken',            409, 'The e-mail is taken',                 'Give another one; one account has one e-mail.'),
         ('garage-full',            409, 'The garage is full',                  'Wait until somebody leaves, or choose another lot or time.'),
+        ('garage-not-empty',       409, 'Vehicles are inside',                 'Let them leave, or void their tickets, and try again.'),
         ('last-admin',             409, 'The tenant''s last administrator',    'Make somebody else administrator first.'),
         ('name-taken',             409, 'The name is taken',                   'Choose another name.'),
         ('reservation-begun',      409, 'The reservation has begun',           'Complete it when you leave, or change its end only.'),
