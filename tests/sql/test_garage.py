@@ -203,7 +203,7 @@ async def test_the_desk_of_one_garage_does_not_learn_of_another_ones_tickets(con
         for number in (elsewhere, "PS-9999"):
             with pytest.raises(asyncpg.PostgresError) as refusal:
                 await service.fetch(statement, ATTENDANT, number, LOT)
-            assert refusal.value.constraint_name == "unknown-ticket"  # type: ignore[attr-defined]
+            assert refusal.value.constraint_name == "unknown-ticket"
             told.append(str(refusal.value).replace(number, "…"))
         assert told[0] == told[1]
     assert (await one_row(service, leave_here, ATTENDANT, here, LOT))["status"] == "paid"
