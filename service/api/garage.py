@@ -209,7 +209,9 @@ async def enter_garage(
 ) -> Response[TicketResponse]:
     """It gets a ticket; 409 when the garage is full, or the vehicle inside already."""
     given = at_the_desk(request, settings, lot)
-    row = await database.row(ENTER, *given, data.license_plate, data.vehicle_type, lane=("garage", given[-1]))
+    # Who names no garage means the first one of their tenant.
+    lane = ("garage", given[-1] or (request.user and request.user.tenant))
+    row = await database.row(ENTER, *given, data.license_plate, data.vehicle_type, lane=lane)
     ticket = TicketResponse.of(row)
     return Response(ticket, status_code=201, headers={"Location": f"/api/tickets/{ticket.ticket_number}"})
 
