@@ -39,6 +39,9 @@ SECOND_TRY_SECONDS: Final = (0.02, 0.12)
 
 # Enough for the next request to be under way while one commits; see Database.rows.
 LANE_WIDTH = 2
+# What is said of a lane that does not move, by what it leads to; of all others, that somebody is at the spot.
+SPOT_BUSY: Final = "spot-busy"
+BUSY: Final = {"ticket": "desk-busy", "garage": "desk-busy"}
 # So that nobody, however busy, has both of the connections for sign-ins.
 SIGN_IN_LANE_WIDTH = 1
 # A lane in which no statement has got its turn for so long is blocked; one that moves may take longer.
@@ -127,8 +130,9 @@ class Database:
         Statements of one lane queue up outside of the pool and use LANE_WIDTH connections at most, so that all the
         requests that wait for one row, held by somebody's forgotten psql, cannot take the pool from everybody else.
         Sign-ins, of which each takes its time, have lanes by the caller's network, SIGN_IN_LANE_WIDTH wide.
-        Problems: spot-busy when the lane does not move (try-again for a sign-in), try-again when the pool is exhausted,
-        database-unavailable, timed-out; whatever the statement raises comes through as it is.
+        Problems: spot-busy when the lane does not move (desk-busy where it is a garage's, try-again for a sign-in),
+        try-again when the pool is exhausted, database-unavailable, timed-out; whatever else the statement raises comes
+        through as it is.
         """
         with span_of_statement(sql, pool):
             return await self._rows(sql, *args, lane=lane, pool=pool)
@@ -173,7 +177,7 @@ class Database:
         key = (pool, name)
         if (lane := self._lanes.get(key)) is None:
             sign_in = pool == "sign_in"
-            lane = _Lane(SIGN_IN_LANE_WIDTH, "try-again") if sign_in else _Lane(LANE_WIDTH, "spot-busy")
+            lane = _Lane(SIGN_IN_LANE_WIDTH, "try-again") if sign_in else _Lane(LANE_WIDTH, _busy(name))
             self._lanes[key] = lane
         lane.users += 1
         try:
@@ -181,8 +185,10 @@ class Database:
             blocked = False
             try:
                 yield
-            except asyncpg.LockNotAvailableError:
+            except asyncpg.LockNotAvailableError as error:
                 blocked = True
+                if (busy := _busy(name)) != SPOT_BUSY:
+                    raise Problem.of(busy) from error
                 raise
             finally:
                 lane.leave(blocked=blocked)
@@ -238,6 +244,15 @@ class _Lane:
         if not blocked:
             self._moved_at = self._clock()
         self._gate.release()
+
+
+def ticket_lane(number: str) -> tuple[str, str]:
+    """The lane of a garage's ticket: the same however its number is written."""
+    return "ticket", number.strip().upper()
+
+
+def _busy(lane: Hashable) -> str:
+    return BUSY.get(lane[0], SPOT_BUSY) if isinstance(lane, tuple) else SPOT_BUSY
 
 
 async def _let_others_on() -> None:

@@ -42,7 +42,7 @@ MOST_VIEWS_ALONE: Final = MOST_VIEWS // 10
 
 
 class Place(Protocol):
-    """What a window shows, and how: the statement, what it takes behind a lot and a tenant, and the parts to send."""
+    """What a window shows, and how: the statement, what it takes behind who asks, and the parts to send."""
 
     @property
     def lot(self) -> int | None: ...
@@ -50,7 +50,6 @@ class Place(Protocol):
     @property
     def statement(self) -> str: ...
 
-    @property
     def arguments(self) -> tuple[object, ...]: ...
 
     def draw(self, record: Record, /) -> dict[str, str]:
@@ -112,7 +111,7 @@ class Overseers:
     async def _read(self, window: Window) -> Record:
         where = window.where
         return await self._database.row(
-            where.statement, window.session, window.address, where.lot, None, *where.arguments, pool="boards"
+            where.statement, window.session, window.address, *where.arguments(), pool="boards"
         )
 
 

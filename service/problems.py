@@ -171,6 +171,12 @@ TRANSPORT: Final[Mapping[str, Kind]] = {
         "Somebody else is changing this spot or this reservation right now.",
         "Try again in a moment.",
     ),
+    "desk-busy": Kind(
+        503,
+        "Somebody else is at it",
+        "Somebody else is busy with this ticket or at the gate of this garage right now.",
+        "Try again in a moment.",
+    ),
     "database-unavailable": Kind(
         503,
         "The database is away",

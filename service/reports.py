@@ -48,7 +48,7 @@ def _units(cents: str) -> str:
 
 def _local(moment: str) -> str:
     """SQL for what the garage's clock said then."""
-    return f"to_char({moment} at time zone l.time_zone, 'YYYY-MM-DD HH24:MI:SS')"
+    return f"to_char({moment} at time zone t.time_zone, 'YYYY-MM-DD HH24:MI:SS')"
 
 
 def _utc(moment: str) -> str:
@@ -71,7 +71,6 @@ FILES: Final[dict[Kind, str]] = {
                {_units("t.amount_cents")} as amount, t.currency, {_text("t.method")} as method
         from parking.session($1, $2) s
         cross join lateral parking.list_tickets(s.actor, $3, $4, $5) with ordinality t
-        cross join lateral parking.find_lot(t.lot_id, null, s.actor) l
         order by t.ordinality
     """,  # noqa: S608 (of constants)
 }
@@ -93,6 +92,7 @@ class Day(Struct, frozen=True):
     refunded_cents: int
     currency: str | None
     average_stay_seconds: int | None
+    average_stay_hours: float | None
     most_inside: int
     spaces: int
     occupied_percent: int | None

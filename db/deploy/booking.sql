@@ -193,9 +193,10 @@ declare
     v_booking parking.bookings;
 begin
     select r.person_id, r.tenant_id, r.id, r.lot_id, r.spot_id, s.name, p.email, r.starts, r.ends, r.status, r.booked_at, r.ended_at,
-           l.time_zone
+           l.time_zone, r.quoted_cents, r.currency
     into v_holder, v_booking.tenant_id, v_booking.id, v_booking.lot_id, v_booking.spot_id, v_booking.spot, v_booking.driver,
-         v_booking.starts, v_booking.ends, v_booking.status, v_booking.booked_at, v_booking.ended_at, v_booking.time_zone
+         v_booking.starts, v_booking.ends, v_booking.status, v_booking.booked_at, v_booking.ended_at, v_booking.time_zone,
+         v_booking.quoted_cents, v_booking.currency
     from parking.reservations r
     join parking.spots s on s.tenant_id = r.tenant_id and s.id = r.spot_id
     join parking.lots l on l.tenant_id = r.tenant_id and l.id = r.lot_id
@@ -261,7 +262,8 @@ begin
     end if;
     v_booking := parking_private.require_booking(person, v_former.id);
     return (v_booking.tenant_id, v_booking.id, v_booking.lot_id, v_booking.spot_id, v_booking.spot, v_booking.driver, v_booking.starts,
-        v_booking.ends, v_booking.status, v_booking.booked_at, v_booking.ended_at, v_booking.time_zone, true);
+        v_booking.ends, v_booking.status, v_booking.booked_at, v_booking.ended_at, v_booking.time_zone,
+        v_booking.quoted_cents, v_booking.currency, true);
 end
 $$;
 
@@ -351,7 +353,7 @@ begin
     values (v_person.tenant_id, v_place.lot_id, v_place.id, v_person.id, book.starts, book.ends, v_now, v_cents, v_currency,
         book.request_id, case when book.request_id is not null then v_period end)
     returning r.tenant_id, r.id, r.lot_id, r.spot_id, v_place.name, v_person.email, r.starts, r.ends, r.status, r.booked_at, r.ended_at,
-        v_place.time_zone, false
+        v_place.time_zone, r.quoted_cents, r.currency, false
     into v_booking;
 
     perform parking_private.announce(v_person.tenant_id, 'booked', v_booking.lot_id, v_booking.spot_id, v_booking.id,

@@ -1,6 +1,7 @@
 -- Deploy parking:building to pg
 -- requires: arranging_spots
 -- requires: opening
+-- requires: capacity
 --
 -- A lot as a whole: built in one call from a compact description, shown with all that it consists of, changed, retired.
 
@@ -433,6 +434,7 @@ declare
 begin
     v_spots := array(select s.id from parking.spots s where s.tenant_id = v_lot.tenant_id and s.lot_id = v_lot.id and s.retired_at is null);
     v_now := parking_private.retire_spots(v_lot, v_spots);
+    perform parking_private.require_nobody_inside(v_lot);
     update parking.rows r set retired_at = v_now where r.tenant_id = v_lot.tenant_id and r.lot_id = v_lot.id and r.retired_at is null;
     update parking.floors f set retired_at = v_now where f.tenant_id = v_lot.tenant_id and f.lot_id = v_lot.id and f.retired_at is null;
     update parking.lots l set retired_at = v_now where l.tenant_id = v_lot.tenant_id and l.id = v_lot.id;
@@ -446,7 +448,7 @@ $$Take a lot out of use with all its floors, rows and spots; returns how many sp
 
 Its past bookings stay in the record, and in the views.
 
-Problems: unknown-actor, not-permitted, unknown-lot, bookings-ahead.
+Problems: unknown-actor, not-permitted, unknown-lot, bookings-ahead, garage-not-empty.
 
 Example:
     select parking.retire_lot(parking.find_person('operator@parking.com'), 1) as spots;

@@ -6,6 +6,7 @@
 -- booking, holds the garage's row, which comes last: person, spot, reservation, lot. In a lot without walk-ins nobody locks it and
 -- nobody counts. (book() may lock overdue reservations of its spot after it; whoever holds one of those and waits for the garage
 -- would have the spot first, which book() has.) Who leaves, cancels or completes gives room and waits for nobody.
+-- Who retires the lot holds the garage as well, and then nobody is inside.
 --
 -- A vehicle with a ticket is assumed to stay until assumed_stay_seconds after it entered. One that stays longer is inside now, and nobody
 -- knows until when: it counts for this moment, and not for later ones. So what is full is judged by the busiest moment
@@ -111,6 +112,32 @@ $$;
 
 comment on function parking_private.require_capacity(bigint, bigint, timestamptz, timestamptz, timestamptz, bigint) is
     'Hold a garage, and refuse a period at some moment of which it is full: garage-full.';
+
+
+create function parking_private.require_nobody_inside(lot parking.lots)
+    returns void
+    language plpgsql
+    volatile
+as $$
+declare
+    v_inside bigint;
+begin
+    if not lot.walk_ins then
+        return;
+    end if;
+    perform parking_private.hold_garage(lot.tenant_id, lot.id);
+    select count(*) into v_inside
+    from parking.tickets t
+    where t.tenant_id = lot.tenant_id and t.lot_id = lot.id and t.status = 'open';
+    if v_inside > 0 then
+        perform parking_private.refuse('garage-not-empty', format('Vehicles inside %s: %s.', lot.name, v_inside));
+    end if;
+end
+$$;
+
+comment on function parking_private.require_nobody_inside(parking.lots) is
+    'Refuse a lot in which vehicles with a ticket are, and hold its garage, so that nobody enters until this transaction ends: garage-not-empty.';
+
 
 create function parking_private.is_full(
     lot    parking.lots,

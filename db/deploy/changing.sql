@@ -149,8 +149,8 @@ begin
     update parking.reservations r
     set starts = v_starts, ends = v_ends, quoted_cents = v_cents, currency = v_currency
     where r.tenant_id = v_person.tenant_id and r.id = reschedule.reservation and r.status = 'active'
-    returning r.starts, r.ends
-    into strict v_booking.starts, v_booking.ends;
+    returning r.starts, r.ends, r.quoted_cents, r.currency
+    into strict v_booking.starts, v_booking.ends, v_booking.quoted_cents, v_booking.currency;
 
     perform parking_private.announce(v_person.tenant_id, 'rescheduled', v_booking.lot_id, v_booking.spot_id, v_booking.id,
         v_person.id, v_booking.starts, v_booking.ends, v_now, v_former.starts, v_former.ends);

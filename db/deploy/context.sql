@@ -116,6 +116,8 @@ begin atomic
             'Another account of this tenant has this e-mail.'),
         ('garage-full', 409, 'The garage is full', 'Wait until somebody leaves, or choose another lot or time.',
             'Vehicles with tickets and bookings take all of the garage''s spaces at some moment of that time.'),
+        ('garage-not-empty', 409, 'Vehicles are inside', 'Let them leave, or void their tickets, and try again.',
+            'What is to be taken out of use has vehicles inside, which have to be let out first.'),
         ('last-admin', 409, 'The tenant''s last administrator', 'Make somebody else administrator first.',
             'Without this person nobody would administer the tenant.'),
         ('name-taken', 409, 'The name is taken', 'Choose another name.',

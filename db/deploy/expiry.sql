@@ -33,7 +33,7 @@ begin
           and l.tenant_id = r.tenant_id and l.id = r.lot_id
           and p.tenant_id = r.tenant_id and p.id = r.person_id
         returning r.tenant_id, r.id, r.lot_id, r.spot_id, s.name, p.email, r.starts, r.ends, r.status, r.booked_at, r.ended_at,
-            l.time_zone
+            l.time_zone, r.quoted_cents, r.currency
     loop
         raise log 'Auto-released Spot #% (Reservation ID %)', v_booking.spot_id, v_booking.id;
         perform parking_private.announce(tenant, 'released', v_booking.lot_id, v_booking.spot_id, v_booking.id, null,
@@ -105,7 +105,7 @@ begin
     if v_due <> '{}' then
         return query
             select b.tenant_id, b.id, b.lot_id, b.spot_id, b.spot, b.driver, b.starts, b.ends, b.status, b.booked_at, b.ended_at,
-                b.time_zone
+                b.time_zone, b.quoted_cents, b.currency
             from parking_private.release(release_due.tenant, v_due, release_due.now) b;
     end if;
 end
@@ -149,7 +149,7 @@ begin
         perform parking_private.enter_tenant(v_tenant);
         return query
             select b.tenant_id, b.id, b.lot_id, b.spot_id, b.spot, b.driver, b.starts, b.ends, b.status, b.booked_at, b.ended_at,
-                b.time_zone
+                b.time_zone, b.quoted_cents, b.currency
             from parking_private.release_due(v_tenant, v_left, v_now) b;
         get diagnostics v_number = row_count;
         v_left := v_left - v_number;
@@ -191,7 +191,7 @@ begin
     perform parking_private.require_rows(at_most);
     return query
         select b.tenant_id, b.id, b.lot_id, b.spot_id, b.spot, b.driver, b.starts, b.ends, b.status, b.booked_at, b.ended_at,
-            b.time_zone
+            b.time_zone, b.quoted_cents, b.currency
         from parking_private.release_due(v_person.tenant_id, at_most, parking.clock()) b;
 end
 $$;

@@ -25,6 +25,15 @@ $$;
 comment on function parking_private.day_starts(date, text) is 'When a day begins by the clocks of a time zone.';
 
 
+create function parking_private.in_hours(seconds numeric)
+    returns numeric
+    language sql
+    immutable
+    return round(seconds / 3600, 1);
+
+comment on function parking_private.in_hours(numeric) is 'A length as people read it: hours with one decimal.';
+
+
 create function parking.garage_stats(
     actor bigint,
     lot   bigint
@@ -35,6 +44,7 @@ create function parking.garage_stats(
         total_spaces             integer,
         occupied_spaces          integer,
         available_spaces         integer,
+        occupied_percent         integer,
         inside                   integer,
         booked                   integer,
         overstaying              integer,
@@ -43,7 +53,9 @@ create function parking.garage_stats(
         currency                 text,
         vehicles_processed_today bigint,
         average_stay_seconds     bigint,
-        time_zone                text
+        average_stay_hours       numeric,
+        time_zone                text,
+        today                    date
     )
     language plpgsql
     volatile
@@ -55,7 +67,8 @@ declare
     v_lot    constant parking.lots := parking_private.desk(garage_stats.actor, garage_stats.lot);
     v_garage constant parking.garage := parking_private.garage_details(v_lot);
     v_now    constant timestamptz := parking.clock();
-    v_today  constant timestamptz := parking_private.day_starts((v_now at time zone v_lot.time_zone)::date, v_lot.time_zone);
+    v_day    constant date := (v_now at time zone v_lot.time_zone)::date;
+    v_today  constant timestamptz := parking_private.day_starts(v_day, v_lot.time_zone);
 begin
     return query
         with tickets as (
@@ -76,12 +89,14 @@ begin
             from parking.payments p
             where p.tenant_id = v_lot.tenant_id and p.lot_id = v_lot.id and p.at >= v_today and p.at <= v_now
         ), exits as (
-            select count(*) as vehicles, avg(extract(epoch from t.left_at - t.entered_at))::bigint as seconds
+            select count(*) as vehicles, avg(extract(epoch from t.left_at - t.entered_at)) as seconds
             from parking.tickets t
             where t.tenant_id = v_lot.tenant_id and t.lot_id = v_lot.id and t.left_at >= v_today and t.left_at <= v_now and t.status <> 'void'
         )
-        select v_lot.id, v_lot.name, v_garage.spaces, t.inside + b.booked, greatest(v_garage.spaces - t.inside - b.booked, 0), t.inside, b.booked,
-               t.overstaying, v_garage.hourly_rate_cents, m.cents, v_garage.currency, e.vehicles, e.seconds, v_lot.time_zone
+        select v_lot.id, v_lot.name, v_garage.spaces, t.inside + b.booked, greatest(v_garage.spaces - t.inside - b.booked, 0),
+               least(100, 100 * (t.inside + b.booked) / v_garage.spaces), t.inside, b.booked,
+               t.overstaying, v_garage.hourly_rate_cents, m.cents, v_garage.currency, e.vehicles, e.seconds::bigint,
+               parking_private.in_hours(e.seconds), v_lot.time_zone, v_day
         from tickets t, bookings b, money m, exits e;
 end
 $$;
@@ -89,7 +104,8 @@ $$;
 comment on function parking.garage_stats(bigint, bigint) is
 $$A garage at this moment, and its day so far: spaces, money in hundredths of the currency, vehicles that left, how long they stayed.
 
-occupied_spaces are those of vehicles inside and of bookings that run; there may be more of them than spaces where those were made fewer. A vehicle that
+occupied_spaces are those of vehicles inside and of bookings that run; there may be more of them than spaces where those were made fewer, and
+occupied_percent, which is rounded down, is 100 then. A vehicle that
 stays longer than is assumed is inside, and overstaying as well. Today is the day of the garage's own clock. The averages
 are of those that left today, void tickets aside, and null where nobody did.
 
@@ -131,7 +147,8 @@ begin
         perform parking_private.refuse('not-a-number-of-rows', format('At most %s vehicles cannot be listed.', coalesce(at_most::text, 'null')));
     end if;
     return query
-        select d.id, d.ticket_number, d.lot_id, d.plate, d.vehicle, d.entered_at, d.left_at, d.status, d.minutes, d.amount_cents, d.currency, d.method
+        select d.id, d.ticket_number, d.lot_id, d.plate, d.vehicle, d.entered_at, d.left_at, d.status, d.minutes, d.amount_cents, d.currency, d.method,
+               d.time_zone
         from (
             select t as ticket, t.entered_at, t.id
             from parking.tickets t
@@ -139,7 +156,7 @@ begin
             order by t.entered_at desc, t.id desc
             limit at_most
         ) n
-        cross join lateral parking_private.ticket_details(n.ticket) d
+        cross join lateral parking_private.ticket_details(n.ticket, v_lot.time_zone) d
         order by n.entered_at desc, n.id desc;
 end
 $$;
@@ -185,9 +202,10 @@ declare
 begin
     select g.assumed_stay_seconds into strict v_seconds from parking.garages g where g.tenant_id = v_lot.tenant_id and g.lot_id = v_lot.id;
     return query
-        select d.id, d.ticket_number, d.lot_id, d.plate, d.vehicle, d.entered_at, d.left_at, d.status, d.minutes, d.amount_cents, d.currency, d.method
+        select d.id, d.ticket_number, d.lot_id, d.plate, d.vehicle, d.entered_at, d.left_at, d.status, d.minutes, d.amount_cents, d.currency, d.method,
+               d.time_zone
         from parking.tickets t
-        cross join lateral parking_private.ticket_details(t) d
+        cross join lateral parking_private.ticket_details(t, v_lot.time_zone) d
         where t.tenant_id = v_lot.tenant_id and t.lot_id = v_lot.id and t.status = 'open' and t.entered_at + make_interval(secs => v_seconds) < v_now
         order by t.entered_at, t.id;
 end
@@ -235,6 +253,36 @@ $$;
 comment on function parking_private.judge_days(date, date) is 'Refuse what is no period of days, the last one included: not-a-period-of-days, day-out-of-range.';
 
 
+create function parking_private.reported(
+    actor         bigint,
+    lot           bigint,
+    from_day      date,
+    until_day     date,
+    out tenant_id bigint,
+    out lot_id    bigint,
+    out time_zone text,
+    out starts    timestamptz,
+    out ends      timestamptz
+)
+    language plpgsql
+    volatile
+as $$
+declare
+    v_lot constant parking.lots := parking_private.desk(actor, lot, 'read:analytics');
+begin
+    perform parking_private.judge_days(from_day, until_day);
+    tenant_id := v_lot.tenant_id;
+    lot_id := v_lot.id;
+    time_zone := v_lot.time_zone;
+    starts := parking_private.day_starts(from_day, v_lot.time_zone);
+    ends := parking_private.day_starts(until_day + 1, v_lot.time_zone);
+end
+$$;
+
+comment on function parking_private.reported(bigint, bigint, date, date) is
+    'A garage for who may see how it is used, and the days of its clock from one to another, that included, as moments; or the problems of desk() and judge_days().';
+
+
 create function parking.garage_report(
     actor     bigint,
     lot       bigint,
@@ -251,6 +299,7 @@ create function parking.garage_report(
         refunded_cents       bigint,
         currency             text,
         average_stay_seconds bigint,
+        average_stay_hours   numeric,
         most_inside          bigint,
         spaces               integer,
         occupied_percent     integer
@@ -262,55 +311,50 @@ create function parking.garage_report(
 as $$
 #variable_conflict use_column
 declare
-    v_lot    constant parking.lots := parking_private.desk(garage_report.actor, garage_report.lot, 'read:analytics');
+    v_of     constant record := parking_private.reported(garage_report.actor, garage_report.lot, garage_report.from_day, garage_report.until_day);
     v_now    constant timestamptz := parking.clock();
     v_spaces integer;
-    v_from   timestamptz;
-    v_until  timestamptz;
 begin
-    perform parking_private.judge_days(garage_report.from_day, garage_report.until_day);
-    v_from := parking_private.day_starts(garage_report.from_day, v_lot.time_zone);
-    v_until := parking_private.day_starts(garage_report.until_day + 1, v_lot.time_zone);
-    select g.spaces into strict v_spaces from parking.garages g where g.tenant_id = v_lot.tenant_id and g.lot_id = v_lot.id;
+    select g.spaces into strict v_spaces from parking.garages g where g.tenant_id = v_of.tenant_id and g.lot_id = v_of.lot_id;
     return query
         with days as (
             select garage_report.from_day + n as day,
-                   parking_private.day_starts(garage_report.from_day + n, v_lot.time_zone) as starts,
-                   parking_private.day_starts(garage_report.from_day + n + 1, v_lot.time_zone) as ends
+                   parking_private.day_starts(garage_report.from_day + n, v_of.time_zone) as starts,
+                   parking_private.day_starts(garage_report.from_day + n + 1, v_of.time_zone) as ends
             from generate_series(0, garage_report.until_day - garage_report.from_day) n
         ), entries as (
-            select (t.entered_at at time zone v_lot.time_zone)::date as day, count(*) as vehicles
+            select (t.entered_at at time zone v_of.time_zone)::date as day, count(*) as vehicles
             from parking.tickets t
-            where t.tenant_id = v_lot.tenant_id and t.lot_id = v_lot.id and t.entered_at >= v_from and t.entered_at < v_until
+            where t.tenant_id = v_of.tenant_id and t.lot_id = v_of.lot_id and t.entered_at >= v_of.starts and t.entered_at < v_of.ends
             group by 1
         ), exits as (
-            select (t.left_at at time zone v_lot.time_zone)::date as day,
+            select (t.left_at at time zone v_of.time_zone)::date as day,
                    count(*) filter (where t.status <> 'void') as vehicles,
                    count(*) filter (where t.status = 'lost') as lost,
                    count(*) filter (where t.status = 'void') as void,
                    avg(extract(epoch from t.left_at - t.entered_at)) filter (where t.status <> 'void') as seconds
             from parking.tickets t
-            where t.tenant_id = v_lot.tenant_id and t.lot_id = v_lot.id and t.left_at >= v_from and t.left_at < v_until
+            where t.tenant_id = v_of.tenant_id and t.lot_id = v_of.lot_id and t.left_at >= v_of.starts and t.left_at < v_of.ends
             group by 1
         ), money as (
-            select (p.at at time zone v_lot.time_zone)::date as day, sum(p.amount_cents)::bigint as cents,
+            select (p.at at time zone v_of.time_zone)::date as day, sum(p.amount_cents)::bigint as cents,
                    (-sum(p.amount_cents) filter (where p.kind = 'refund'))::bigint as refunded, min(p.currency) as currency
             from parking.payments p
-            where p.tenant_id = v_lot.tenant_id and p.lot_id = v_lot.id and p.at >= v_from and p.at < v_until
+            where p.tenant_id = v_of.tenant_id and p.lot_id = v_of.lot_id and p.at >= v_of.starts and p.at < v_of.ends
             group by 1
         ), stays as (
             -- Who was inside at any moment of the period: still is, or left during it or later.
             select t.entered_at, null::timestamptz as left_at
             from parking.tickets t
-            where t.tenant_id = v_lot.tenant_id and t.lot_id = v_lot.id and t.status = 'open' and t.entered_at < v_until
+            where t.tenant_id = v_of.tenant_id and t.lot_id = v_of.lot_id and t.status = 'open' and t.entered_at < v_of.ends
             union all
             select t.entered_at, t.left_at
             from parking.tickets t
-            where t.tenant_id = v_lot.tenant_id and t.lot_id = v_lot.id and t.left_at > v_from and t.status <> 'void' and t.entered_at < v_until
+            where t.tenant_id = v_of.tenant_id and t.lot_id = v_of.lot_id and t.left_at > v_of.starts and t.status <> 'void' and t.entered_at < v_of.ends
         ), steps as (
-            select greatest(s.entered_at, v_from) as at, 1 as step from stays s
+            select greatest(s.entered_at, v_of.starts) as at, 1 as step from stays s
             union all
-            select s.left_at, -1 from stays s where s.left_at < v_until
+            select s.left_at, -1 from stays s where s.left_at < v_of.ends
         ), levels as (
             select s.at, sum(s.step) over (order by s.at, s.step, s.number rows unbounded preceding) as inside,
                    lead(s.at) over (order by s.at, s.step, s.number) as until
@@ -324,7 +368,8 @@ begin
             group by d.day
         )
         select d.day, coalesce(e.vehicles, 0), coalesce(x.vehicles, 0), coalesce(x.lost, 0), coalesce(x.void, 0), coalesce(m.cents, 0),
-               coalesce(m.refunded, 0), m.currency, x.seconds::bigint, coalesce(p.inside, 0)::bigint, v_spaces,
+               coalesce(m.refunded, 0), m.currency, x.seconds::bigint,
+               parking_private.in_hours(x.seconds), coalesce(p.inside, 0)::bigint, v_spaces,
                case when d.starts < v_now then
                    floor(100 * coalesce(p.seconds, 0) / (v_spaces * extract(epoch from least(d.ends, v_now) - d.starts)))::integer
                end
@@ -384,18 +429,17 @@ create function parking.stays_by_length(
 as $$
 #variable_conflict use_column
 declare
-    v_lot constant parking.lots := parking_private.desk(stays_by_length.actor, stays_by_length.lot, 'read:analytics');
+    v_of constant record := parking_private.reported(stays_by_length.actor, stays_by_length.lot, stays_by_length.from_day, stays_by_length.until_day);
 begin
-    perform parking_private.judge_days(stays_by_length.from_day, stays_by_length.until_day);
     return query
         select b.from_minutes, b.until_minutes, count(t.id), coalesce(sum(t.amount_cents), 0)::bigint
         from (values (0, 30), (30, 60), (60, 120), (120, 240), (240, 480), (480, 1440), (1440, null)) b(from_minutes, until_minutes)
         left join parking.tickets t
-            on t.tenant_id = v_lot.tenant_id
-            and t.lot_id = v_lot.id
+            on t.tenant_id = v_of.tenant_id
+            and t.lot_id = v_of.lot_id
             and t.status in ('paid', 'lost')
-            and t.left_at >= parking_private.day_starts(stays_by_length.from_day, v_lot.time_zone)
-            and t.left_at < parking_private.day_starts(stays_by_length.until_day + 1, v_lot.time_zone)
+            and t.left_at >= v_of.starts
+            and t.left_at < v_of.ends
             and t.left_at - t.entered_at >= make_interval(mins => b.from_minutes)
             and (b.until_minutes is null or t.left_at - t.entered_at < make_interval(mins => b.until_minutes))
         group by b.from_minutes, b.until_minutes
@@ -445,18 +489,17 @@ create function parking.revenue_by_tariff(
 as $$
 #variable_conflict use_column
 declare
-    v_lot constant parking.lots := parking_private.desk(revenue_by_tariff.actor, revenue_by_tariff.lot, 'read:analytics');
+    v_of constant record := parking_private.reported(revenue_by_tariff.actor, revenue_by_tariff.lot, revenue_by_tariff.from_day, revenue_by_tariff.until_day);
 begin
-    perform parking_private.judge_days(revenue_by_tariff.from_day, revenue_by_tariff.until_day);
     return query
         select f.name, count(distinct t.id), sum(i.amount_cents)::bigint
         from parking.tickets t
         join parking.ticket_lines i on i.tenant_id = t.tenant_id and i.ticket_id = t.id
         left join parking.tariffs f on f.tenant_id = i.tenant_id and f.id = i.tariff_id
-        where t.tenant_id = v_lot.tenant_id
-          and t.lot_id = v_lot.id
-          and t.left_at >= parking_private.day_starts(revenue_by_tariff.from_day, v_lot.time_zone)
-          and t.left_at < parking_private.day_starts(revenue_by_tariff.until_day + 1, v_lot.time_zone)
+        where t.tenant_id = v_of.tenant_id
+          and t.lot_id = v_of.lot_id
+          and t.left_at >= v_of.starts
+          and t.left_at < v_of.ends
         group by f.name
         order by f.name nulls last;
 end
@@ -501,17 +544,17 @@ create function parking.list_tickets(
 as $$
 #variable_conflict use_column
 declare
-    v_lot constant parking.lots := parking_private.desk(list_tickets.actor, list_tickets.lot, 'read:analytics');
+    v_of constant record := parking_private.reported(list_tickets.actor, list_tickets.lot, list_tickets.from_day, list_tickets.until_day);
 begin
-    perform parking_private.judge_days(list_tickets.from_day, list_tickets.until_day);
     return query
-        select d.id, d.ticket_number, d.lot_id, d.plate, d.vehicle, d.entered_at, d.left_at, d.status, d.minutes, d.amount_cents, d.currency, d.method
+        select d.id, d.ticket_number, d.lot_id, d.plate, d.vehicle, d.entered_at, d.left_at, d.status, d.minutes, d.amount_cents, d.currency, d.method,
+               d.time_zone
         from parking.tickets t
-        cross join lateral parking_private.ticket_details(t) d
-        where t.tenant_id = v_lot.tenant_id
-          and t.lot_id = v_lot.id
-          and t.entered_at >= parking_private.day_starts(list_tickets.from_day, v_lot.time_zone)
-          and t.entered_at < parking_private.day_starts(list_tickets.until_day + 1, v_lot.time_zone)
+        cross join lateral parking_private.ticket_details(t, v_of.time_zone) d
+        where t.tenant_id = v_of.tenant_id
+          and t.lot_id = v_of.lot_id
+          and t.entered_at >= v_of.starts
+          and t.entered_at < v_of.ends
         order by t.entered_at, t.id;
 end
 $$;

@@ -12,7 +12,9 @@ create table parking.garages (
     tenant_id            bigint  not null,
     lot_id               bigint  not null,
     spaces               integer not null check (spaces >= 1 and spaces <= 100000),
-    assumed_stay_seconds integer not null check (assumed_stay_seconds >= 60 and assumed_stay_seconds <= 604800),
+    assumed_stay_seconds integer not null check (
+        assumed_stay_seconds >= 60 and assumed_stay_seconds <= 604800 and assumed_stay_seconds % 60 = 0
+    ),
 
     primary key (tenant_id, lot_id),
     foreign key (tenant_id, lot_id) references parking.lots (tenant_id, id)
@@ -21,7 +23,7 @@ create table parking.garages (
 comment on table parking.garages is 'Lots that vehicles without a booking may enter.';
 comment on column parking.garages.spaces is 'How many vehicles fit inside, those with a booking included.';
 comment on column parking.garages.assumed_stay_seconds is
-    'How long a vehicle with a ticket is assumed to stay, for bookings to know; one that stays longer is an overstayer.';
+    'How long a vehicle with a ticket is assumed to stay, in whole minutes, for bookings to know; one that stays longer is an overstayer.';
 
 select parking_private.isolate('parking.garages');
 

@@ -61,15 +61,24 @@ create function parking_private.desk(
 as $$
 declare
     v_tenant bigint;
+    v_number bigint := desk.lot;
     v_lot    parking.lots;
 begin
     if actor is null then
         select f.tenant_id into v_tenant from parking_private.find_tenant_of_lot(desk.lot, null) f;
     end if;
     perform parking_private.require_actor_or_dba(actor, permission, v_tenant);
+    if v_number is null then
+        select min(l.id) into v_number
+        from parking.lots l
+        where l.tenant_id = parking_private.current_tenant() and l.walk_ins and l.retired_at is null;
+        if v_number is null then
+            perform parking_private.refuse('no-garage', 'Vehicles without a booking cannot enter anywhere here.');
+        end if;
+    end if;
     select l.* into v_lot
     from parking.lots l
-    where l.tenant_id = parking_private.current_tenant() and l.id = desk.lot and l.retired_at is null;
+    where l.tenant_id = parking_private.current_tenant() and l.id = v_number and l.retired_at is null;
     if not found then
         perform parking_private.refuse_place('lot', lot);
     elsif not v_lot.walk_ins then
@@ -80,21 +89,37 @@ end
 $$;
 
 comment on function parking_private.desk(bigint, bigint, text) is
-    'A lot with a garage, of the actor''s tenant, for who has the permission, or for a DBA where nobody is named; its tenant entered. Or the problems unknown-actor, not-permitted, unknown-lot, no-garage.';
+    'A lot with a garage, the first one where none is named, of the actor''s tenant, for who has the permission, or for a DBA where nobody is named; its tenant entered. Or the problems unknown-actor, not-permitted, unknown-lot, no-garage.';
 
 
-create function parking_private.ticket_details(ticket parking.tickets)
+create function parking_private.lot_of_ticket(ticket parking.tickets)
+    returns parking.lots
+    language plpgsql
+    volatile
+as $$
+declare
+    v_lot parking.lots;
+begin
+    select l.* into strict v_lot from parking.lots l where l.tenant_id = ticket.tenant_id and l.id = ticket.lot_id;
+    return v_lot;
+end
+$$;
+
+comment on function parking_private.lot_of_ticket(parking.tickets) is 'The lot of a ticket, also where it was retired since: who is inside may leave.';
+
+
+create function parking_private.ticket_details(ticket parking.tickets, zone text)
     returns parking.ticket
     language plpgsql
     immutable
 as $$
 begin
     return (ticket.id, ticket.ticket_number, ticket.lot_id, ticket.plate, ticket.vehicle, ticket.entered_at, ticket.left_at, ticket.status,
-        ceil(extract(epoch from ticket.left_at - ticket.entered_at) / 60)::integer, ticket.amount_cents, ticket.currency, ticket.method);
+        ceil(extract(epoch from ticket.left_at - ticket.entered_at) / 60)::integer, ticket.amount_cents, ticket.currency, ticket.method, zone);
 end
 $$;
 
-comment on function parking_private.ticket_details(parking.tickets) is 'A ticket as the functions return it.';
+comment on function parking_private.ticket_details(parking.tickets, text) is 'A ticket as the functions return it, with the time zone of its garage.';
 
 
 create function parking_private.garage_details(lot parking.lots)
@@ -123,8 +148,8 @@ comment on function parking_private.garage_details(parking.lots) is 'A garage as
 create function parking.set_garage(
     actor              bigint,
     lot                bigint,
-    spaces             integer default 140,
-    assumed_stay_hours numeric default 4
+    spaces             integer default null,
+    assumed_stay_hours numeric default null
 )
     returns parking.garage
     language plpgsql
@@ -135,19 +160,27 @@ as $$
 #variable_conflict use_column
 declare
     v_lot     parking.lots := parking_private.hold_lot(set_garage.actor, set_garage.lot);
-    v_seconds constant integer := case when assumed_stay_hours > 0 and assumed_stay_hours <= 168 then round(assumed_stay_hours * 3600) end;
+    v_garage  parking.garages;
+    v_spaces  integer;
+    v_seconds integer;
 begin
-    if set_garage.spaces is null or set_garage.spaces < 1 or set_garage.spaces > 100000 then
+    select g.* into v_garage from parking.garages g where g.tenant_id = v_lot.tenant_id and g.lot_id = v_lot.id;
+    v_spaces := coalesce(set_garage.spaces, v_garage.spaces, 140);
+    v_seconds := case
+        when assumed_stay_hours is null then coalesce(v_garage.assumed_stay_seconds, 14400)
+        when assumed_stay_hours > 0 and assumed_stay_hours <= 168 then round(assumed_stay_hours * 60) * 60
+    end;
+    if v_spaces < 1 or v_spaces > 100000 then
         perform parking_private.refuse('not-a-garage', 'A garage has 1 to 100000 spaces.');
     elsif v_seconds is null or v_seconds < 60 then
         perform parking_private.refuse('not-a-garage', 'A vehicle is assumed to stay for a minute at least and for 168 hours at most.');
     end if;
     insert into parking.garages as g (tenant_id, lot_id, spaces, assumed_stay_seconds)
-    values (v_lot.tenant_id, v_lot.id, set_garage.spaces, v_seconds)
+    values (v_lot.tenant_id, v_lot.id, v_spaces, v_seconds)
     on conflict (tenant_id, lot_id) do update set spaces = excluded.spaces, assumed_stay_seconds = excluded.assumed_stay_seconds;
     update parking.lots l set walk_ins = true where l.tenant_id = v_lot.tenant_id and l.id = v_lot.id and not l.walk_ins;
     perform parking_private.audit(actor, 'garage.set', 'lot', v_lot.id,
-        jsonb_build_object('spaces', set_garage.spaces, 'assumed_stay_seconds', v_seconds));
+        jsonb_build_object('spaces', v_spaces, 'assumed_stay_seconds', v_seconds));
     return parking_private.garage_details(v_lot);
 end
 $$;
@@ -155,6 +188,7 @@ $$;
 comment on function parking.set_garage(bigint, bigint, integer, numeric) is
 $$Let vehicles without a booking enter a lot, or change how many fit inside and how long one is assumed to stay. Returns the garage.
 
+What is left out stays as it is; in a new garage there are 140 spaces, and a vehicle is assumed to stay for four hours. The stay is rounded to minutes.
 What they pay is a tariff of the lot: parking.set_tariff(). Who is inside stays, also where there are fewer spaces than vehicles now.
 
 Problems: unknown-actor, not-permitted, unknown-lot, not-a-garage.
@@ -243,6 +277,11 @@ begin
         perform parking_private.refuse('not-a-vehicle', 'A kind of vehicle has 1 to 50 characters.');
     end if;
     v_garage := parking_private.hold_garage(v_lot.tenant_id, v_lot.id);
+    -- Whoever retires a lot holds its garage as well.
+    perform from parking.lots l where l.tenant_id = v_lot.tenant_id and l.id = v_lot.id and l.retired_at is null;
+    if not found then
+        perform parking_private.refuse_place('lot', v_lot.id);
+    end if;
 
     v_now := parking.clock();
     select t.* into v_ticket
@@ -261,7 +300,7 @@ begin
     returning t.* into v_ticket;
 
     perform parking_private.announce(v_lot.tenant_id, 'entered', v_lot.id, null, null, v_person.id, v_now, null, v_now);
-    return parking_private.ticket_details(v_ticket);
+    return parking_private.ticket_details(v_ticket, v_lot.time_zone);
 end
 $$;
 
@@ -288,7 +327,11 @@ Example:
 grant execute on function parking.enter_garage(bigint, bigint, text, text) to parking_service, parking_dba;
 
 
-create function parking_private.require_ticket(tenant bigint, ticket_number text)
+create function parking_private.require_ticket(
+    tenant        bigint,
+    ticket_number text,
+    lot           bigint default null
+)
     returns parking.tickets
     language plpgsql
     volatile
@@ -301,7 +344,8 @@ begin
     from parking.tickets t
     where t.tenant_id = require_ticket.tenant
       and t.id = substring(v_number from '^PS-(\d{4,18})$')::bigint
-      and t.ticket_number = v_number;
+      and t.ticket_number = v_number
+      and (require_ticket.lot is null or t.lot_id = require_ticket.lot);
     if not found then
         perform parking_private.refuse('unknown-ticket', format('There is no ticket %s.', coalesce(quote_literal(left(v_number, 50)), 'without a number')));
     end if;
@@ -309,35 +353,34 @@ begin
 end
 $$;
 
-comment on function parking_private.require_ticket(bigint, text) is 'A ticket of this tenant by its number, in small or capital letters; or the problem unknown-ticket.';
+comment on function parking_private.require_ticket(bigint, text, bigint) is
+    'A ticket of this tenant by its number, in small or capital letters, in any of its garages or in the one that is named; or the problem unknown-ticket.';
 
 
-create function parking_private.require_open_ticket(lot parking.lots, plate text)
+create function parking_private.show_ticket(
+    actor         bigint,
+    ticket_number text,
+    lot           bigint default null
+)
     returns parking.tickets
     language plpgsql
     volatile
 as $$
 declare
-    v_plate  constant text := parking_private.normal_plate(plate);
-    v_ticket parking.tickets;
+    v_person constant parking.people := parking_private.require_actor(actor, 'write:garage');
 begin
-    select t.* into v_ticket
-    from parking.tickets t
-    where t.tenant_id = lot.tenant_id and t.lot_id = lot.id and t.plate = v_plate and t.status = 'open';
-    if not found then
-        perform parking_private.refuse('unknown-ticket', format('No vehicle with the plate %s is inside.', v_plate));
-    end if;
-    return v_ticket;
+    return parking_private.require_ticket(v_person.tenant_id, ticket_number, lot);
 end
 $$;
 
-comment on function parking_private.require_open_ticket(parking.lots, text) is
-    'The open ticket of a plate in a garage, whose tenant was entered; or the problems not-a-plate, unknown-ticket.';
+comment on function parking_private.show_ticket(bigint, text, bigint) is
+    'A ticket for who may sit at a desk, as it is now; or the problems unknown-actor, not-permitted, unknown-ticket.';
 
 
 create function parking.find_ticket(
     actor         bigint,
-    ticket_number text
+    ticket_number text,
+    lot           bigint default null
 )
     returns parking.ticket
     language plpgsql
@@ -346,14 +389,14 @@ create function parking.find_ticket(
     set search_path = pg_catalog, parking, parking_private, pg_temp
 as $$
 declare
-    v_person constant parking.people := parking_private.require_actor(actor, 'write:garage');
+    v_ticket constant parking.tickets := parking_private.show_ticket(actor, ticket_number, lot);
 begin
-    return parking_private.ticket_details(parking_private.require_ticket(v_person.tenant_id, ticket_number));
+    return parking_private.ticket_details(v_ticket, (parking_private.lot_of_ticket(v_ticket)).time_zone);
 end
 $$;
 
-comment on function parking.find_ticket(bigint, text) is
-$$A ticket by its number, whatever has become of it.
+comment on function parking.find_ticket(bigint, text, bigint) is
+$$A ticket by its number, whatever has become of it. For a desk that has to do with one lot only, a ticket of another one does not exist.
 
 Problems: unknown-actor, not-permitted, unknown-ticket.
 
@@ -366,13 +409,13 @@ Example:
      PS-0001       | BAB123 | open
     (1 row)$$;
 
-grant execute on function parking.find_ticket(bigint, text) to parking_service, parking_dba;
+grant execute on function parking.find_ticket(bigint, text, bigint) to parking_service, parking_dba;
 
 
-create function parking.find_open_ticket(
+create function parking.look_up_ticket(
     actor bigint,
     lot   bigint,
-    plate text
+    what  text
 )
     returns parking.ticket
     language plpgsql
@@ -383,25 +426,50 @@ as $$
 declare
     v_person constant parking.people := parking_private.require_actor(actor, 'write:garage');
     v_lot    constant parking.lots := parking_private.desk(v_person.id, lot);
+    v_plate  constant text := parking_private.normal_plate(what);
+    v_number constant bigint := substring(upper(btrim(what)) from '^PS[[:blank:]-]*(\d{1,18})$')::bigint;
+    v_ticket parking.tickets;
 begin
-    return parking_private.ticket_details(parking_private.require_open_ticket(v_lot, plate));
+    v_ticket := (
+        select f.ticket
+        from (
+            select t as ticket, t.status, 1 as place
+            from parking.tickets t
+            where t.tenant_id = v_lot.tenant_id and t.id = v_number and t.lot_id = v_lot.id
+            union all
+            select t, t.status, 2
+            from parking.tickets t
+            where t.tenant_id = v_lot.tenant_id and t.lot_id = v_lot.id and t.plate = v_plate and t.status = 'open'
+        ) f
+        -- Who is inside is more likely to be meant than who has left.
+        order by f.status <> 'open', f.place
+        limit 1
+    );
+    if v_ticket.id is null then
+        perform parking_private.refuse('unknown-ticket', format('Neither a ticket nor a vehicle inside is called %s.', v_plate));
+    end if;
+    return parking_private.ticket_details(v_ticket, v_lot.time_zone);
 end
 $$;
 
-comment on function parking.find_open_ticket(bigint, bigint, text) is
-$$The ticket of a vehicle that is inside a garage, by its plate.
+comment on function parking.look_up_ticket(bigint, bigint, text) is
+$$A ticket of a garage as somebody at the desk asks for it: by its number, which may be written as PS 1, or else by the plate of a vehicle that is inside.
+
+An open ticket goes before a closed one, and of two that are open the one with the number.
 
 Problems: unknown-actor, not-permitted, unknown-lot, no-garage, not-a-plate, unknown-ticket.
 
 Example:
-    select t.ticket_number, t.plate
+    select n.what, t.ticket_number, t.plate
     from parking.enter_garage(parking.find_person('operator@parking.com'), 4, 'B-AB 123') e,
-         parking.find_open_ticket(parking.find_person('operator@parking.com'), e.lot_id, 'b ab 123') t;
-     ticket_number | plate
-    ---------------+--------
-     PS-0001       | BAB123
-    (1 row)$$;
+         unnest('{ps 1,b ab 123}'::text[]) n(what),
+         parking.look_up_ticket(parking.find_person('operator@parking.com'), e.lot_id, n.what) t;
+       what   | ticket_number | plate
+    ----------+---------------+--------
+     ps 1     | PS-0001       | BAB123
+     b ab 123 | PS-0001       | BAB123
+    (2 rows)$$;
 
-grant execute on function parking.find_open_ticket(bigint, bigint, text) to parking_service, parking_dba;
+grant execute on function parking.look_up_ticket(bigint, bigint, text) to parking_service, parking_dba;
 
 commit;

@@ -65,36 +65,24 @@ comment on function parking_private.collect(parking_private.payment_methods, par
     'Take money for a ticket that the caller has locked, or give it back, and write it down; the only place that writes payments, and the one that asks the provider of the method.';
 
 
-create function parking_private.hold_ticket(tenant bigint, ticket_number text)
+create function parking_private.hold_ticket(
+    tenant        bigint,
+    ticket_number text,
+    lot           bigint default null
+)
     returns parking.tickets
     language plpgsql
     volatile
 as $$
 declare
-    v_ticket parking.tickets := parking_private.require_ticket(tenant, ticket_number);
+    v_ticket parking.tickets := parking_private.require_ticket(tenant, ticket_number, lot);
 begin
     select t.* into strict v_ticket from parking.tickets t where t.tenant_id = hold_ticket.tenant and t.id = v_ticket.id for update;
     return v_ticket;
 end
 $$;
 
-comment on function parking_private.hold_ticket(bigint, text) is 'A ticket of this tenant by its number, locked, as it is then; or the problem unknown-ticket.';
-
-
-create function parking_private.lot_of_ticket(ticket parking.tickets)
-    returns parking.lots
-    language plpgsql
-    volatile
-as $$
-declare
-    v_lot parking.lots;
-begin
-    select l.* into strict v_lot from parking.lots l where l.tenant_id = ticket.tenant_id and l.id = ticket.lot_id;
-    return v_lot;
-end
-$$;
-
-comment on function parking_private.lot_of_ticket(parking.tickets) is 'The lot of a ticket, also where it was retired since: who is inside may leave.';
+comment on function parking_private.hold_ticket(bigint, text, bigint) is 'A ticket as require_ticket() finds it, locked, as it is then; or the problem unknown-ticket.';
 
 
 create function parking_private.require_still_open(ticket parking.tickets, lot parking.lots)
@@ -124,7 +112,7 @@ create function parking_private.price_lines(
 as $$
 begin
     return query
-        select q.position, q.line, q.quantity, q.unit_cents, q.amount_cents, q.currency, q.tariff_id
+        select q.position, q.line, q.quantity, q.unit_cents, q.amount_cents, q.currency, q.tariff_id, q.kind, q.tariff, q.day, q.minutes, q.percent
         from parking_private.quote_lines(lot, ticket.entered_at, greatest(now, ticket.entered_at), ticket.vehicle, null, null, ticket.plate) q
         order by q.position;
 end
@@ -153,8 +141,8 @@ declare
     v_currency text;
 begin
     perform parking_private.require_still_open(ticket, lot);
-    insert into parking.ticket_lines (tenant_id, ticket_id, position, kind, line, quantity, unit_cents, amount_cents, tariff_id)
-    select ticket.tenant_id, ticket.id, l.position, 'charge', l.line, l.quantity, l.unit_cents, l.amount_cents, l.tariff_id
+    insert into parking.ticket_lines (tenant_id, ticket_id, position, kind, line, quantity, unit_cents, amount_cents, tariff_id, day, minutes, percent)
+    select ticket.tenant_id, ticket.id, l.position, l.kind, l.line, l.quantity, l.unit_cents, l.amount_cents, l.tariff_id, l.day, l.minutes, l.percent
     from parking_private.price_lines(lot, ticket, v_now) l;
     select t.currency into strict v_currency
     from parking_private.tariffs_in(lot, ticket.entered_at, v_now, ticket.vehicle, null) t
@@ -173,7 +161,7 @@ begin
     perform parking_private.collect(v_method, v_ticket, 'payment', v_ticket.amount_cents, person.id, close_ticket.reason, v_now);
 
     perform parking_private.announce(ticket.tenant_id, 'left', lot.id, null, null, person.id, v_ticket.entered_at, v_now, v_now);
-    return parking_private.ticket_details(v_ticket);
+    return parking_private.ticket_details(v_ticket, lot.time_zone);
 end
 $$;
 
@@ -222,24 +210,26 @@ create function parking.amount_due(
     actor         bigint,
     ticket_number text
 )
-    returns setof parking.quote_line
+    returns setof parking.ticket_line
     language plpgsql
     volatile
     security definer
     set search_path = pg_catalog, parking, parking_private, pg_temp
 as $$
 declare
-    v_person constant parking.people := parking_private.require_actor(actor, 'write:garage');
-    v_ticket constant parking.tickets := parking_private.require_ticket(v_person.tenant_id, ticket_number);
+    v_ticket constant parking.tickets := parking_private.show_ticket(actor, ticket_number);
 begin
     if v_ticket.status = 'open' then
         return query
-            select l.position, l.line, l.quantity, l.unit_cents, l.amount_cents, l.currency, l.tariff_id
+            select l.position, l.line, l.quantity, l.unit_cents, l.amount_cents, l.currency, l.tariff_id, l.kind, l.tariff, l.day, l.minutes, l.percent,
+                   null::text
             from parking_private.price_lines(parking_private.lot_of_ticket(v_ticket), v_ticket, parking.clock()) l;
     else
         return query
-            select i.position, i.line, i.quantity, i.unit_cents, i.amount_cents, v_ticket.currency, i.tariff_id
+            select i.position, i.line, i.quantity, i.unit_cents, i.amount_cents, v_ticket.currency, i.tariff_id, i.kind, t.name, i.day, i.minutes,
+                   i.percent, i.reason
             from parking.ticket_lines i
+            left join parking.tariffs t on t.tenant_id = i.tenant_id and t.id = i.tariff_id
             where i.tenant_id = v_ticket.tenant_id and i.ticket_id = v_ticket.id
             order by i.position;
     end if;
@@ -263,10 +253,45 @@ Example:
 grant execute on function parking.amount_due(bigint, text) to parking_service, parking_dba;
 
 
+create function parking.has_price(
+    actor         bigint,
+    ticket_number text
+)
+    returns boolean
+    language plpgsql
+    volatile
+    security definer
+    set search_path = pg_catalog, parking, parking_private, pg_temp
+as $$
+declare
+    v_ticket constant parking.tickets := parking_private.show_ticket(actor, ticket_number);
+begin
+    return v_ticket.status <> 'open' or parking_private.has_tariff(parking_private.lot_of_ticket(v_ticket), v_ticket.entered_at,
+        greatest(parking.clock(), v_ticket.entered_at), v_ticket.vehicle);
+end
+$$;
+
+comment on function parking.has_price(bigint, text) is
+$$Whether parking.amount_due() knows what a ticket costs. Where no tariff does, the vehicle leaves with a void ticket, or when there is one.
+
+Problems: unknown-actor, not-permitted, unknown-ticket.
+
+Example:
+    select parking.has_price(parking.find_person('operator@parking.com'), e.ticket_number)
+    from parking.enter_garage(parking.find_person('operator@parking.com'), 4, 'B-AB 123') e;
+     has_price
+    -----------
+     t
+    (1 row)$$;
+
+grant execute on function parking.has_price(bigint, text) to parking_service, parking_dba;
+
+
 create function parking.leave_garage(
     actor         bigint,
     ticket_number text,
-    method        text
+    method        text,
+    lot           bigint default null
 )
     returns parking.ticket
     language plpgsql
@@ -276,16 +301,16 @@ create function parking.leave_garage(
 as $$
 declare
     v_person constant parking.people := parking_private.require_actor(actor, 'write:garage');
-    v_ticket constant parking.tickets := parking_private.hold_ticket(v_person.tenant_id, ticket_number);
+    v_ticket constant parking.tickets := parking_private.hold_ticket(v_person.tenant_id, ticket_number, lot);
 begin
     return parking_private.close_ticket(v_person, parking_private.lot_of_ticket(v_ticket), v_ticket, 'paid', method);
 end
 $$;
 
-comment on function parking.leave_garage(bigint, text, text) is
+comment on function parking.leave_garage(bigint, text, text, bigint) is
 $$Let a vehicle leave and take what parking.amount_due() says at this moment; returns its ticket. A second time changes nothing, and says so.
 
-method is a name of parking.list_payment_methods(), or one of its aliases.
+method is a name of parking.list_payment_methods(), or one of its aliases. For a desk that has to do with one lot only, a ticket of another one does not exist.
 
 Problems: unknown-actor, not-permitted, unknown-ticket, unknown-method, ticket-closed, no-tariff.
 
@@ -298,15 +323,14 @@ Example:
      PS-0001       | paid   |       1 |         1000 | EUR      | Credit Card
     (1 row)$$;
 
-grant execute on function parking.leave_garage(bigint, text, text) to parking_service, parking_dba;
+grant execute on function parking.leave_garage(bigint, text, text, bigint) to parking_service, parking_dba;
 
 
 create function parking.lose_ticket(
-    actor  bigint,
-    lot    bigint,
-    plate  text,
-    method text,
-    reason text
+    actor         bigint,
+    ticket_number text,
+    method        text,
+    reason        text
 )
     returns parking.ticket
     language plpgsql
@@ -316,30 +340,29 @@ create function parking.lose_ticket(
 as $$
 declare
     v_person constant parking.people := parking_private.require_actor(actor, 'write:garage');
-    v_lot    constant parking.lots := parking_private.desk(v_person.id, lot);
     v_reason constant text := parking_private.require_reason(reason);
-    v_open   constant parking.tickets := parking_private.require_open_ticket(v_lot, plate);
+    v_ticket constant parking.tickets := parking_private.hold_ticket(v_person.tenant_id, ticket_number);
 begin
-    return parking_private.close_ticket(v_person, v_lot, parking_private.hold_ticket(v_person.tenant_id, v_open.ticket_number), 'lost', method,
-        v_reason);
+    return parking_private.close_ticket(v_person, parking_private.lot_of_ticket(v_ticket), v_ticket, 'lost', method, v_reason);
 end
 $$;
 
-comment on function parking.lose_ticket(bigint, bigint, text, text, text) is
-$$Let a vehicle leave whose driver has lost the ticket: it is found by the plate, and paid like any other. Says why.
+comment on function parking.lose_ticket(bigint, text, text, text) is
+$$Let a vehicle leave whose driver has lost the ticket, which is paid like any other. Says why. parking.look_up_ticket() finds it by the plate.
 
-Problems: unknown-actor, not-permitted, unknown-lot, no-garage, not-a-plate, not-a-reason, unknown-ticket, unknown-method, ticket-closed, no-tariff.
+Problems: unknown-actor, not-permitted, not-a-reason, unknown-ticket, unknown-method, ticket-closed, no-tariff.
 
 Example:
     select t.ticket_number, t.status, t.amount_cents
-    from parking.enter_garage(parking.find_person('operator@parking.com'), 4, 'B-AB 123') e,
-         parking.lose_ticket(parking.find_person('operator@parking.com'), e.lot_id, e.plate, 'Cash', 'Showed the papers of the car') t;
+    from parking.enter_garage(parking.find_person('operator@parking.com'), 4, 'B-AB 123') e
+    cross join lateral parking.look_up_ticket(parking.find_person('operator@parking.com'), e.lot_id, e.plate) f
+    cross join lateral parking.lose_ticket(parking.find_person('operator@parking.com'), f.ticket_number, 'Cash', 'Showed the papers of the car') t;
      ticket_number | status | amount_cents
     ---------------+--------+--------------
      PS-0001       | lost   |         1000
     (1 row)$$;
 
-grant execute on function parking.lose_ticket(bigint, bigint, text, text, text) to parking_service, parking_dba;
+grant execute on function parking.lose_ticket(bigint, text, text, text) to parking_service, parking_dba;
 
 
 create function parking.void_ticket(
@@ -357,16 +380,17 @@ declare
     v_person constant parking.people := parking_private.require_actor(actor, 'write:garage');
     v_reason constant text := parking_private.require_reason(reason);
     v_ticket parking.tickets := parking_private.hold_ticket(v_person.tenant_id, ticket_number);
+    v_lot    constant parking.lots := parking_private.lot_of_ticket(v_ticket);
     v_now    constant timestamptz := greatest(parking.clock(), v_ticket.entered_at);
 begin
-    perform parking_private.require_still_open(v_ticket, parking_private.lot_of_ticket(v_ticket));
+    perform parking_private.require_still_open(v_ticket, v_lot);
     update parking.tickets t
     set status = 'void', left_at = v_now, left_by = v_person.id, amount_cents = 0, reason = v_reason
     where t.tenant_id = v_ticket.tenant_id and t.id = v_ticket.id and t.status = 'open'
     returning t.* into strict v_ticket;
     perform parking_private.audit(v_person.id, 'ticket.voided', 'ticket', v_ticket.id, jsonb_build_object('reason', v_reason));
     perform parking_private.announce(v_ticket.tenant_id, 'voided', v_ticket.lot_id, null, null, v_person.id, v_ticket.entered_at, v_now, v_now);
-    return parking_private.ticket_details(v_ticket);
+    return parking_private.ticket_details(v_ticket, v_lot.time_zone);
 end
 $$;
 
@@ -411,9 +435,9 @@ begin
         perform parking_private.refuse('not-an-amount', format('Ticket %s has cost %s; that is what can be given back.', v_ticket.ticket_number,
             parking_private.money(v_ticket.amount_cents)));
     end if;
-    insert into parking.ticket_lines (tenant_id, ticket_id, position, kind, line, quantity, unit_cents, amount_cents)
+    insert into parking.ticket_lines (tenant_id, ticket_id, position, kind, line, quantity, unit_cents, amount_cents, reason)
     select v_ticket.tenant_id, v_ticket.id, coalesce(max(i.position), 0) + 1, amend_ticket.kind,
-           case amend_ticket.kind when 'refund' then 'Refund: ' else 'Correction: ' end || v_reason, 1, amend_ticket.cents, amend_ticket.cents
+           case amend_ticket.kind when 'refund' then 'Refund: ' else 'Correction: ' end || v_reason, 1, amend_ticket.cents, amend_ticket.cents, v_reason
     from parking.ticket_lines i
     where i.tenant_id = v_ticket.tenant_id and i.ticket_id = v_ticket.id;
     update parking.tickets t
@@ -424,7 +448,8 @@ begin
     perform parking_private.audit(v_person.id, case amend_ticket.kind when 'refund' then 'ticket.refunded' else 'ticket.corrected' end, 'ticket',
         v_ticket.id, jsonb_build_object('cents', cents, 'reason', v_reason));
     perform parking_private.announce_lot(v_ticket.lot_id);
-    return (v_ticket.ticket_number, v_payment.kind, v_payment.method, v_payment.amount_cents, v_payment.currency, v_payment.at, v_payment.reason);
+    return (v_ticket.ticket_number, v_payment.kind, v_payment.method, v_payment.amount_cents, v_payment.currency, v_payment.at, v_payment.reason,
+        (parking_private.lot_of_ticket(v_ticket)).time_zone);
 end
 $$;
 

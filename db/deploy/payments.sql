@@ -36,20 +36,29 @@ create table parking.ticket_lines (
     tenant_id    bigint  not null,
     ticket_id    bigint  not null,
     position     integer not null check (position > 0),
-    kind         text    not null check (kind in ('charge', 'refund', 'correction')),
+    kind         text    not null check (
+        kind in ('none', 'free', 'flat', 'started', 'day-cap', 'stay-cap', 'discount', 'refund', 'correction')
+    ),
     line         text    not null,
     quantity     numeric not null,
     unit_cents   bigint  not null,
     amount_cents bigint  not null,
     tariff_id    bigint,
+    day          date,
+    minutes      integer,
+    percent      integer,
+    reason       text    check (reason ~ '\S' and length(reason) <= 500),
 
     primary key (tenant_id, ticket_id, position),
     foreign key (tenant_id, ticket_id) references parking.tickets (tenant_id, id),
     foreign key (tenant_id, tariff_id) references parking.tariffs (tenant_id, id),
-    constraint amount_is_quantity_times_unit check (amount_cents = quantity * unit_cents)
+    constraint amount_is_quantity_times_unit check (amount_cents = quantity * unit_cents),
+    constraint what_no_tariff_says_has_a_reason check ((kind in ('refund', 'correction')) = (reason is not null))
 );
 
 comment on table parking.ticket_lines is 'What each ticket is for; append-only. The amount of a ticket is the sum of its lines.';
+comment on column parking.ticket_lines.line is 'What it is for, in English words; kind, tariff, day, minutes, percent and reason say the same to whoever has other words.';
+comment on column parking.ticket_lines.kind is 'Of a price, as parking.quote_line has it; or what has been changed of it since.';
 
 select parking_private.isolate('parking.ticket_lines');
 revoke update, delete, truncate on parking.ticket_lines from parking_owner;
@@ -121,10 +130,30 @@ create type parking.ledger_entry as (
     amount_cents  bigint,
     currency      text,
     at            timestamptz,
-    reason        text
+    reason        text,
+    time_zone     text
 );
 
-comment on type parking.ledger_entry is 'An entry of parking.payments as the functions return it.';
+comment on type parking.ledger_entry is 'An entry of parking.payments as the functions return it; time_zone is the garage''s.';
+
+create type parking.ticket_line as (
+    position     integer,
+    line         text,
+    quantity     numeric,
+    unit_cents   bigint,
+    amount_cents bigint,
+    currency     text,
+    tariff_id    bigint,
+    kind         text,
+    tariff       text,
+    day          date,
+    minutes      integer,
+    percent      integer,
+    reason       text
+);
+
+comment on type parking.ticket_line is
+    'What a ticket costs or has cost, line by line: a parking.quote_line, or a refund or a correction with its reason.';
 
 -- Only a superuser may give an object away.
 reset role;

@@ -8,7 +8,8 @@
 --
 -- One hand at a time builds on a lot: hold_lot() takes an advisory lock and no row's, so that nobody who books waits for
 -- it. Who retires then locks the spots in the order of their ids, as book() locks its one, and counts the bookings under
--- these locks. The order of locks is therefore: the building of a lot, its spots, nothing else.
+-- these locks. The order of locks is therefore: the building of a lot, its spots, its garage if vehicles
+-- without a booking may enter it, nothing else.
 --
 -- Whether a name is free is for the unique indexes to say: under row-level security no index serves lower(name), so that
 -- asking first would read all spots of a lot for each of its rows; and between two who ask, one would still be wrong.

@@ -287,6 +287,33 @@ comment on function parking_private.increments_in_words(bigint, integer, bigint,
     'What so many increments cost each: 2 started hours at 10.00.';
 
 
+create function parking_private.line_in_words(
+    kind     text,
+    tariff   text,
+    day      date,
+    minutes  integer,
+    quantity numeric,
+    price    bigint,
+    percent  integer
+)
+    returns text
+    language sql
+    stable
+    return case kind
+        when 'day-cap' then 'Cap of the day ' || to_char(day, 'FMDD FMMonth')
+        when 'stay-cap' then 'Cap of the stay'
+        when 'discount' then format('Discount %s %%', percent)
+        when 'none' then 'Free of charge'
+        else tariff || coalesce(to_char(day, '", "FMDD FMMonth'), '') || ': ' || case kind
+            when 'free' then format('first %s free', parking_private.length_in_words(minutes))
+            else parking_private.increments_in_words(quantity::bigint, minutes, price, percent)
+        end
+    end;
+
+comment on function parking_private.line_in_words(text, text, date, integer, numeric, bigint, integer) is
+    'What a line of a price is for, in English, of what a parking.quote_line says by kind.';
+
+
 create function parking_private.judge_stay(starts timestamptz, ends timestamptz)
     returns void
     language plpgsql
@@ -474,12 +501,8 @@ begin
                    c.number - row_number() over (partition by c.day, c.tariff, c.kind, c.minutes, c.price, c.off_percent order by c.number) as run
             from charges c
         ), lines as (
-            select max(r.number) as place, 1 as step,
-                   coalesce(t.name || case when d.several then to_char(r.day, '", "FMDD FMMonth') else '' end || ': ', '') || case r.kind
-                       when 'none' then 'Free of charge'
-                       when 'free' then format('first %s free', parking_private.length_in_words(r.minutes))
-                       else parking_private.increments_in_words(sum(r.quantity)::bigint, r.minutes, r.price, r.off_percent)
-                   end as line,
+            select max(r.number) as place, 1 as step, r.kind, t.name as named, case when d.several and r.kind <> 'none' then r.day end as day,
+                   r.minutes, case when r.kind in ('started', 'flat') then nullif(r.off_percent, 0) end as percent,
                    case when r.kind in ('none', 'free') then 1 else sum(r.quantity) end as quantity,
                    r.price as unit, r.tariff
             from runs r
@@ -487,22 +510,24 @@ begin
             left join parking.tariffs t on t.tenant_id = lot.tenant_id and t.id = r.tariff
             group by t.name, d.several, r.day, r.tariff, r.kind, r.minutes, r.price, r.off_percent, r.run
             union all
-            select max(c.number), 2, 'Cap of the day ' || to_char(c.day, 'FMDD FMMonth'), 1, -sum(c.over_day)::bigint, null
+            select max(c.number), 2, 'day-cap', null, c.day, null::integer, null::integer, 1, -sum(c.over_day)::bigint, null
             from charges c
             group by c.day
             having sum(c.over_day) > 0
             union all
-            select max(c.number), 3, 'Cap of the stay', 1, -sum(c.over_stay)::bigint, null
+            select max(c.number), 3, 'stay-cap', null, null, null, null, 1, -sum(c.over_stay)::bigint, null
             from charges c
             having sum(c.over_stay) > 0
         ), with_discount as (
-            select l.place, l.step, l.line, l.quantity, l.unit, l.tariff from lines l
+            select l.place, l.step, l.kind, l.named, l.day, l.minutes, l.percent, l.quantity, l.unit, l.tariff from lines l
             union all
-            select max(l.place), 4, format('Discount %s %%', v_discount), 1, -round(sum(l.quantity * l.unit) * v_discount / 100)::bigint, null
+            select max(l.place), 4, 'discount', null, null, null, v_discount, 1, -round(sum(l.quantity * l.unit) * v_discount / 100)::bigint, null
             from lines l
             having round(sum(l.quantity * l.unit) * v_discount / 100) > 0
         )
-        select (row_number() over (order by w.place, w.step))::integer, w.line, w.quantity, w.unit, (w.quantity * w.unit)::bigint, v_currency, w.tariff
+        select (row_number() over (order by w.place, w.step))::integer,
+               parking_private.line_in_words(w.kind, w.named, w.day, w.minutes, w.quantity, w.unit, w.percent),
+               w.quantity, w.unit, (w.quantity * w.unit)::bigint, v_currency, w.tariff, w.kind, w.named, w.day, w.minutes, w.percent
         from with_discount w
         order by w.place, w.step;
 end
@@ -537,6 +562,30 @@ comment on function parking_private.quote_total(parking.lots, timestamptz, times
     'The sum of quote_lines(), in cents; or its problems, no-tariff among them, which has_tariff() foretells.';
 
 
+create function parking_private.quote_for(
+    lot          parking.lots,
+    customer     bigint,
+    spot_type    text,
+    starts       timestamptz,
+    ends         timestamptz,
+    out cents    bigint,
+    out currency text
+)
+    language plpgsql
+    volatile
+as $$
+begin
+    if parking_private.has_tariff(lot, starts, ends, null, spot_type) then
+        select sum(l.amount_cents), min(l.currency) into strict quote_for.cents, quote_for.currency
+        from parking_private.quote_lines(lot, starts, ends, null, spot_type, customer) l;
+    end if;
+end
+$$;
+
+comment on function parking_private.quote_for(parking.lots, bigint, text, timestamptz, timestamptz) is
+    'What a booking of this customer''s costs, for a function that has entered the lot''s tenant; null: no tariff knows a price.';
+
+
 create function parking_private.quote_booking(
     person       parking.people,
     lot          bigint,
@@ -553,10 +602,8 @@ declare
     v_lot parking.lots;
 begin
     select l.* into strict v_lot from parking.lots l where l.tenant_id = person.tenant_id and l.id = quote_booking.lot;
-    if parking_private.has_tariff(v_lot, starts, ends, null, spot_type) then
-        select sum(l.amount_cents), min(l.currency) into strict quote_booking.cents, quote_booking.currency
-        from parking_private.quote_lines(v_lot, starts, ends, null, spot_type, person.id) l;
-    end if;
+    select q.cents, q.currency into strict quote_booking.cents, quote_booking.currency
+    from parking_private.quote_for(v_lot, person.id, spot_type, starts, ends) q;
 end
 $$;
 
@@ -590,7 +637,7 @@ begin
         perform parking_private.refuse('not-permitted', 'Only those who run lots may ask what another customer or a plate pays.');
     end if;
     return query
-        select l.position, l.line, l.quantity, l.unit_cents, l.amount_cents, l.currency, l.tariff_id
+        select l.position, l.line, l.quantity, l.unit_cents, l.amount_cents, l.currency, l.tariff_id, l.kind, l.tariff, l.day, l.minutes, l.percent
         from parking_private.quote_lines(v_lot, starts, ends, vehicle, spot_type, coalesce(customer, actor), plate) l
         order by l.position;
 end
@@ -619,5 +666,81 @@ Example:
     (2 rows)$$;
 
 grant execute on function parking.quote(bigint, timestamptz, timestamptz, text, text, bigint, bigint, text) to parking_service, parking_dba;
+
+
+create function parking.slot_prices(
+    lot       bigint,
+    day       date,
+    actor     bigint default null,
+    spot_type text default null
+)
+    returns table (
+        slot        text,
+        starts      timestamptz,
+        ends        timestamptz,
+        least_cents bigint,
+        most_cents  bigint,
+        currency    text
+    )
+    language plpgsql
+    volatile
+    security definer
+    set search_path = pg_catalog, parking, parking_private, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_lot constant parking.lots := parking_private.enter_lot(slot_prices.lot, 'default', slot_prices.actor);
+    v_now constant timestamptz := parking.clock();
+begin
+    perform parking_private.require_day(slot_prices.day);
+    if not v_lot.priced then
+        return;
+    end if;
+    return query
+        with types as materialized (
+            select slot_prices.spot_type as type
+            where slot_prices.spot_type is not null
+            union all
+            -- Of those that no tariff names all cost the same, and regular ones stand for them.
+            select n.type
+            from unnest('{regular,handicap,compact,ev}'::text[]) n(type)
+            where slot_prices.spot_type is null
+              and (n.type = 'regular' or exists (
+                select from parking.tariffs f where f.tenant_id = v_lot.tenant_id and f.lot_id = v_lot.id and f.spot_type = n.type
+              ))
+        )
+        select s.label, s.starts, s.ends, min(q.cents), max(q.cents), min(q.currency)
+        from parking_private.slots_on(v_lot, slot_prices.day) s
+        cross join types t
+        cross join lateral parking_private.quote_for(v_lot, slot_prices.actor, t.type, s.starts, s.ends) q
+        where s.ends > v_now and q.cents is not null
+        group by s.label, s.starts, s.ends
+        order by s.starts;
+end
+$$;
+
+comment on function parking.slot_prices(bigint, date, bigint, text) is
+$$What the time slots of a day that are not over cost in a lot, for the actor: the least and the most among its types of spot, or on spots of one type.
+
+A slot for which no tariff knows a price is left out.
+
+Problems: unknown-lot, day-out-of-range.
+
+Example:
+    select name from parking.set_tariff(parking.find_person('operator@parking.com'), 1, 'Standard', price_cents => 1000);
+       name
+    ----------
+     Standard
+    (1 row)
+
+    select slot, least_cents, most_cents, currency from parking.slot_prices(1, '2030-11-25');
+     slot  | least_cents | most_cents | currency
+    -------+-------------+------------+----------
+     08–12 |        4000 |       4000 | EUR
+     12–16 |        4000 |       4000 | EUR
+     16–20 |        4000 |       4000 | EUR
+    (3 rows)$$;
+
+grant execute on function parking.slot_prices(bigint, date, bigint, text) to parking_service, parking_dba;
 
 commit;

@@ -116,7 +116,9 @@ select
     r.status,
     r.booked_at,
     r.ended_at,
-    l.time_zone
+    l.time_zone,
+    r.quoted_cents,
+    r.currency
 from parking.reservations r
 join parking.spots s on s.tenant_id = r.tenant_id and s.id = r.spot_id
 join parking.lots l on l.tenant_id = r.tenant_id and l.id = r.lot_id
@@ -130,19 +132,21 @@ grant select on parking.bookings to parking_dba, parking_reporting;
 
 -- What book() returns: a row of parking.bookings, and whether it was there before.
 create type parking.booking_result as (
-    tenant_id bigint,
-    id        bigint,
-    lot_id    bigint,
-    spot_id   bigint,
-    spot      text,
-    driver    text,
-    starts    timestamptz,
-    ends      timestamptz,
-    status    text,
-    booked_at timestamptz,
-    ended_at  timestamptz,
-    time_zone text,
-    replayed  boolean
+    tenant_id    bigint,
+    id           bigint,
+    lot_id       bigint,
+    spot_id      bigint,
+    spot         text,
+    driver       text,
+    starts       timestamptz,
+    ends         timestamptz,
+    status       text,
+    booked_at    timestamptz,
+    ended_at     timestamptz,
+    time_zone    text,
+    quoted_cents bigint,
+    currency     text,
+    replayed     boolean
 );
 
 comment on type parking.booking_result is

@@ -83,7 +83,7 @@ create function parking_private.other_spots(
 as $$
 #variable_conflict use_column
 begin
-    if not parking_private.is_open(lot, starts, ends) then
+    if not parking_private.is_open(lot, starts, ends) or parking_private.is_full(lot, starts, ends, now) then
         return;
     end if;
     -- The same order inside and outside, so that it is sorted once and the search ends with the last spot that is wanted.
@@ -257,7 +257,8 @@ begin
         where case
             when n.starts < c.finishes then false
             when parking_private.blocked(lot.tenant_id, lot.id, later_periods.spot, c.begins, c.finishes, later_periods.now) then false
-            else parking_private.is_open(lot, c.begins, c.finishes)
+            when not parking_private.is_open(lot, c.begins, c.finishes) then false
+            else not parking_private.is_full(lot, c.begins, c.finishes, later_periods.now)
         end
         order by c.begins
         limit later_periods.at_most;
@@ -373,7 +374,7 @@ $$What one could book instead of a spot in a period, the most useful first: anot
 other-spot: free in the whole period; those of the same type before the others, the nearest in the same row, then on the same floor,
 then in the lot. later-period: the spot itself, in the next time slots of the lot in which it is free if the period is such a slot,
 else at the next times at which it is free for as long, up to eight weeks later. There is one of each kind if there is any, and
-room for it.
+room for it. In a garage nothing is suggested for a time at which it is full.
 
 Problems: unknown-spot, period-incomplete, period-backwards, period-over, period-too-early, period-too-far, period-too-long,
 not-a-number-of-rows.

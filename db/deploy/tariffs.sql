@@ -167,10 +167,20 @@ create type parking.quote_line as (
     unit_cents   bigint,
     amount_cents bigint,
     currency     text,
-    tariff_id    bigint
+    tariff_id    bigint,
+    kind         text,
+    tariff       text,
+    day          date,
+    minutes      integer,
+    percent      integer
 );
 
-comment on type parking.quote_line is 'One line of a price: the amount is quantity times unit, and the price is the sum of the amounts.';
+comment on type parking.quote_line is
+$$One line of a price: the amount is quantity times unit, and the price is the sum of the amounts. line says in English what it is for.
+
+The same for whoever has other words, kind first: started increments of so many minutes, a flat price, the first minutes free, and none, time
+without a tariff; day-cap, stay-cap and discount, which are taken off. tariff is its name, day the day of the wall clock where the stay has several or
+a cap is of one, percent what a season pass or the discount takes off.$$;
 
 create type parking.tariff_details as (
     id             bigint,

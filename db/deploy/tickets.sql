@@ -6,7 +6,7 @@
 -- The life of a ticket:
 --
 --     enter_garage --> open --leave_garage--> paid    the vehicle left, and somebody paid what its stay cost
---                      open --lose_ticket---> lost    the same, but the driver had no ticket to show: it was found by the plate
+--                      open --lose_ticket---> lost    the same, but the driver had no ticket to show
 --                      open --void_ticket---> void    somebody said why nothing is to be paid
 --
 -- Nothing leads back. A vehicle is inside while its ticket is open, however long it was assumed to stay. What a refund or a
@@ -110,10 +110,12 @@ create type parking.ticket as (
     minutes       integer,
     amount_cents  bigint,
     currency      text,
-    method        text
+    method        text,
+    time_zone     text
 );
 
-comment on type parking.ticket is 'A ticket as the functions return it; minutes are started ones, and null while it is open.';
+comment on type parking.ticket is
+    'A ticket as the functions return it; minutes are started ones, and null while it is open. time_zone is the garage''s, also of one that is retired.';
 
 -- Only a superuser may give an object away.
 reset role;

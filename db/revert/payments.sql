@@ -2,6 +2,7 @@
 
 begin;
 
+drop type parking.ticket_line;
 drop type parking.ledger_entry;
 drop view parking.ledger;
 drop table parking.payments;

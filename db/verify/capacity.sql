@@ -38,6 +38,14 @@ begin
     exception when sqlstate 'PK409' then
         null;  -- as it should be
     end;
+    begin
+        perform parking_private.require_nobody_inside(l) from parking.lots l where l.id = -1;
+        assert false, 'a garage with vehicles inside is not empty';
+    exception when sqlstate 'PK409' then
+        null;  -- as it should be
+    end;
+    update parking.tickets set status = 'void', left_at = v_noon, left_by = -1, amount_cents = 0, reason = 'Verified' where tenant_id = -1;
+    perform parking_private.require_nobody_inside(l) from parking.lots l where l.id = -1;
 end
 $$;
 

@@ -20,15 +20,15 @@ begin
     values (-1, -1, 3, 'A3', 'Car', v_day - interval '50 minutes', -1, 'paid', v_day, -1, 1000, 'EUR', 'Cash'),
            (-1, -1, 4, 'A4', 'Car', v_day - interval '2 hours', -1, 'paid', v_day - interval '1 hour', -1, 1000, 'EUR', 'Cash');
     insert into parking.ticket_lines (tenant_id, ticket_id, position, kind, line, quantity, unit_cents, amount_cents)
-    values (-1, 3, 1, 'charge', '1 started hour', 1, 1000, 1000), (-1, 4, 1, 'charge', '1 started hour', 1, 1000, 1000);
+    values (-1, 3, 1, 'started', '1 started hour', 1, 1000, 1000), (-1, 4, 1, 'started', '1 started hour', 1, 1000, 1000);
     insert into parking.payments (tenant_id, lot_id, ticket_id, position, kind, method, amount_cents, currency, at, actor_id)
     values (-1, -1, 3, 1, 'payment', 'Cash', 1000, 'EUR', v_day, -1), (-1, -1, 4, 1, 'payment', 'Cash', 1000, 'EUR', v_day - interval '1 hour', -1);
 
     select s.total_spaces, s.occupied_spaces, s.available_spaces, s.overstaying, s.todays_revenue_cents, s.vehicles_processed_today,
-           s.average_stay_seconds
+           s.average_stay_seconds, s.average_stay_hours, s.occupied_percent
     into v_stats
     from parking.garage_stats(-1, -1) s;
-    assert v_stats = row(10, 2, 8, 1, 1000::bigint, 1::bigint, 3000::bigint), 'what left yesterday is not of today';
+    assert v_stats = row(10, 2, 8, 1, 1000::bigint, 1::bigint, 3000::bigint, 0.8, 20), 'what left yesterday is not of today';
     assert (select array_agg(ticket_number) = '{PS-0002}' from parking.list_activities(-1, -1, 1));
     assert (select array_agg(ticket_number) = '{PS-0001}' from parking.overstays(-1, -1));
     assert (select array_agg(revenue_cents order by day) = '{1000,1000,0}' from parking.garage_report(-1, -1, v_today - 1, v_today + 1));

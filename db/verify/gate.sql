@@ -26,6 +26,7 @@ begin
         null;  -- as it should be
     end;
     assert (parking.set_garage(-3, -1, 2)).assumed_stay = '4 hours';
+    assert (parking.set_garage(-3, -1, assumed_stay_hours => 1.25)).spaces = 2, 'what is left out stays';
     assert (select walk_ins from parking.lots where id = -1), 'bookings know that it has walk-ins';
     assert (parking.find_garage(-1)).spaces = 2;
 
@@ -51,9 +52,16 @@ begin
         null;  -- as it should be
     end;
     assert (parking.find_ticket(-2, 'ps-0001')).id = v_one.id;
-    assert (parking.find_open_ticket(-2, -1, 'b ab 124')).vehicle = 'Van';
+    begin
+        perform parking.find_ticket(-2, 'ps-0001', -2);
+        assert false, 'at the desk of another garage it does not exist';
+    exception when sqlstate 'PK404' then
+        null;  -- as it should be
+    end;
+    assert (parking.look_up_ticket(-2, -1, 'b ab 124')).vehicle = 'Van';
+    assert (parking.look_up_ticket(-2, null, 'ps 1')).time_zone = 'UTC', 'of the first garage, where none is named';
     assert (select array_agg(type order by id) = '{entered,entered}' from parking.events where tenant_id = -1 and spot_id is null);
-    assert (select array_agg(action) = '{garage.set}' from parking.audit where tenant_id = -1);
+    assert (select array_agg(action) = '{garage.set,garage.set}' from parking.audit where tenant_id = -1);
     assert has_function_privilege('parking_service', 'parking.enter_garage(bigint, bigint, text, text)', 'execute');
 end
 $$;

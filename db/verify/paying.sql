@@ -20,9 +20,16 @@ begin
     values (-1, -1, 1, 'A1', 'Car', v_now - interval '61 minutes', -1), (-1, -1, 2, 'A2', 'Car', v_now - interval '1 minute', -1),
            (-1, -1, 3, 'A3', 'Car', v_now - interval '1 minute', -1);
 
-    assert (select sum(amount_cents) = 2000 from parking.amount_due(-1, 'PS-0001'));
+    assert (select sum(amount_cents) = 2000 and min(kind) = 'started' from parking.amount_due(-1, 'PS-0001'));
+    assert parking.has_price(-1, 'PS-0001');
+    begin
+        perform parking.leave_garage(-1, 'PS-0001', 'Cash', -2);
+        assert false, 'at the desk of another garage it does not exist';
+    exception when sqlstate 'PK404' then
+        null;  -- as it should be
+    end;
     v_one := parking.leave_garage(-1, 'PS-0001', 'credit card');
-    assert v_one.status = 'paid' and v_one.amount_cents = 2000 and v_one.minutes = 62 and v_one.method = 'Credit Card';
+    assert v_one.status = 'paid' and v_one.amount_cents = 2000 and v_one.minutes = 62 and v_one.method = 'Credit Card' and v_one.time_zone = 'UTC';
     begin
         perform parking.leave_garage(-1, 'PS-0001', 'Cash');
         assert false, 'a second exit must be refused';
@@ -35,7 +42,7 @@ begin
     exception when sqlstate 'PK422' then
         null;  -- as it should be
     end;
-    assert (parking.lose_ticket(-1, -1, 'a2', 'Cash', 'Lost')).status = 'lost';
+    assert (parking.lose_ticket(-1, 'PS-0002', 'Cash', 'Lost')).status = 'lost';
     assert (parking.void_ticket(-1, 'PS-0003', 'Turned around')).amount_cents = 0;
     begin
         perform parking.refund_ticket(-1, 'PS-0001', 500, 'Friend');
@@ -52,14 +59,15 @@ begin
     assert (parking.refund_ticket(-2, 'PS-0001', 500, 'The lift')).amount_cents = -500;
     assert (parking.correct_ticket(-2, 'PS-0001', 100, 'Typing error')).amount_cents = 100;
     assert (select amount_cents = 1600 from parking.find_ticket(-1, 'PS-0001'));
-    assert (select count(*) = 3 and sum(amount_cents) = 1600 from parking.amount_due(-1, 'PS-0001')), 'the lines explain it';
+    assert (select count(*) = 3 and sum(amount_cents) = 1600 and array_agg(reason) = '{null,The lift,Typing error}'
+        from parking.amount_due(-1, 'PS-0001')), 'the lines explain it';
     assert (select tickets = 3 and amount_cents = 2600 and line_cents = 2600 and payment_cents = 2600 and out_of_balance = '{}'
         from parking.ledger_balance(-2, -1));
     update parking.tickets set amount_cents = amount_cents + 1 where tenant_id = -1 and id = 1;
     assert (select out_of_balance = '{PS-0001}' from parking.ledger_balance(-2, -1)), 'a cent too many is found';
     assert (select array_agg(action order by id) = '{ticket.voided,ticket.refunded,ticket.corrected}' from parking.audit where tenant_id = -1);
     assert (select count(*) = 5 from parking.list_payment_methods(-1));
-    assert has_function_privilege('parking_service', 'parking.leave_garage(bigint, text, text)', 'execute');
+    assert has_function_privilege('parking_service', 'parking.leave_garage(bigint, text, text, bigint)', 'execute');
 end
 $$;
 

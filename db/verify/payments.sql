@@ -13,11 +13,18 @@ begin
     insert into parking.garages (tenant_id, lot_id, spaces, assumed_stay_seconds) values (-1, -1, 140, 14400);
     insert into parking.tickets (tenant_id, lot_id, id, plate, vehicle, entered_at, entered_by) values (-1, -1, -1, 'BAB123', 'Car', v_eight, -1);
     insert into parking.ticket_lines (tenant_id, ticket_id, position, kind, line, quantity, unit_cents, amount_cents)
-    values (-1, -1, 1, 'charge', '2 started hours', 2, 1000, 2000);
+    values (-1, -1, 1, 'started', '2 started hours', 2, 1000, 2000);
     begin
         insert into parking.ticket_lines (tenant_id, ticket_id, position, kind, line, quantity, unit_cents, amount_cents)
-        values (-1, -1, 2, 'charge', '2 started hours', 2, 1000, 2001);
+        values (-1, -1, 2, 'started', '2 started hours', 2, 1000, 2001);
         assert false, 'a line that does not multiply must be refused';
+    exception when check_violation then
+        null;  -- as it should be
+    end;
+    begin
+        insert into parking.ticket_lines (tenant_id, ticket_id, position, kind, line, quantity, unit_cents, amount_cents)
+        values (-1, -1, 2, 'refund', 'Refund', 1, -1, -1);
+        assert false, 'a refund that nobody explains must be refused';
     exception when check_violation then
         null;  -- as it should be
     end;
@@ -46,7 +53,7 @@ begin
         assert has_table_privilege('parking_owner', v_table, 'insert');
         assert not has_table_privilege('parking_dba', v_table, 'select'), 'a DBA reads no table';
     end loop;
-    assert (row('PS-0001', 'payment', 'Cash', 1000, 'EUR', v_eight, null)::parking.ledger_entry).amount_cents = 1000;
+    assert (row('PS-0001', 'payment', 'Cash', 1000, 'EUR', v_eight, null, 'UTC')::parking.ledger_entry).amount_cents = 1000;
 end
 $$;
 

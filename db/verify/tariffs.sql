@@ -44,7 +44,7 @@ begin
     exception when check_violation then
         null;  -- as it should be
     end;
-    assert (row(1, 'One started hour', 1, 1000, 1000, 'EUR', -1)::parking.quote_line).amount_cents = 1000;
+    assert (row(1, 'One started hour', 1, 1000, 1000, 'EUR', -1, 'started', 'Standard', null, 60, null)::parking.quote_line).amount_cents = 1000;
     assert not has_table_privilege('parking_service', 'parking.tariffs', 'select'), 'the service reads no table';
 end
 $$;

@@ -34,7 +34,7 @@ begin
     update parking.tickets set status = 'paid', left_at = v_eight, left_by = -1, amount_cents = 1000, currency = 'EUR', method = 'Cash'
     where tenant_id = -1 and id = 7;
     insert into parking.tickets (tenant_id, lot_id, id, plate, vehicle, entered_at, entered_by) values (-1, -1, 8, 'BAB123', 'Car', v_eight, -1);
-    assert (row(1, 'PS-0001', 1, 'BAB123', 'Car', v_eight, null, 'open', null, null, null, null)::parking.ticket).plate = 'BAB123';
+    assert (row(1, 'PS-0001', 1, 'BAB123', 'Car', v_eight, null, 'open', null, null, null, null, 'UTC')::parking.ticket).plate = 'BAB123';
     assert to_regclass('parking.tickets_by_exit') is not null and to_regclass('parking.tickets_by_entry') is not null;
     assert (select count(*) = 3 and min(entered_by) = 'a@verify.example' from parking.garage_tickets where lot_id = -1);
     assert has_table_privilege('parking_dba', 'parking.garage_tickets', 'select'), 'a DBA reads the view';

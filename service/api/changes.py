@@ -15,7 +15,7 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 from msgspec import UNSET, Struct, UnsetType
 
 from service.api.moments import DATE_TIME, moment
-from service.api.reservations import AuthenticatedRequest, Moment, Reservation, ReservationId
+from service.api.reservations import AuthenticatedRequest, Moment, Price, Reservation, ReservationId
 from service.auth import admit_bearer, caller, require_bearer
 from service.database import Database
 from service.edge import LARGEST_NUMBER, StrictJson
@@ -90,6 +90,7 @@ class ListedReservation(Reservation):
             start_time=row["starts"].astimezone(zone),
             end_time=row["ends"].astimezone(zone),
             status=row["status"],
+            price=Price.of(row),
             period=row["period"],
             spot=row["spot"],
             type=row["type"],

@@ -19,59 +19,32 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 from msgspec import Meta, Struct
 
 from service.auth import Identity, admit_desk, caller
-from service.database import Database
+from service.database import Database, ticket_lane
 from service.edge import LARGEST_NUMBER, StrictJson
 from service.openapi import problems
 from service.problems import ProblemDocument, answer_problem, to_problem
 from service.settings import Settings
 from service.zones import zone_of
 
-# Who sends no token is the desk: at its own garage, and with its tickets only.
+# Who sends no token is the desk: at its own garage, and with its tickets only. No garage at all means one's first one.
 DESK: Final = """
     from parking.session($1, $2) s
-    cross join lateral (select parking.staff_desk(s.actor, $3, $4) as actor) d
-    cross join lateral (select coalesce($5, (select l.id from parking.find_lot(null, $4, d.actor) l)) as lot) w
-"""
-TICKET: Final = f"""{DESK}
-    cross join lateral parking.find_ticket(d.actor, $6) f
     cross join lateral (
-        select case when s.actor is not null or f.lot_id = w.lot then f.ticket_number end as number
-    ) n
+        select parking.staff_desk(s.actor, $3, $4) as actor, $5::bigint as lot,
+               case when s.actor is null then $5::bigint end as only
+    ) d
 """
 
-STATS: Final = f"""
-    select g.*, least(100, 100 * g.occupied_spaces / g.total_spaces) as occupied_percentage,
-           round(coalesce(g.average_stay_seconds, 0)::numeric / 3600, 1)::float8 as average_stay_hours
-    {DESK}
-    cross join lateral parking.garage_stats(d.actor, w.lot) g
-"""
-ENTER: Final = f"""
-    select t.*, l.time_zone
-    {DESK}
-    cross join lateral parking.enter_garage(d.actor, w.lot, $6, $7) t
-    cross join lateral parking.find_lot(t.lot_id, null, d.actor) l
-"""
-FIND: Final = f"""
-    select t.*, o.time_zone
-    {TICKET}
-    cross join lateral parking.find_ticket(d.actor, n.number) t
-    cross join lateral parking.find_lot(t.lot_id, null, d.actor) o
-"""
-LEAVE: Final = f"""
-    select t.*, o.time_zone
-    {TICKET}
-    cross join lateral parking.leave_garage(d.actor, n.number, $7) t
-    cross join lateral parking.find_lot(t.lot_id, null, d.actor) o
-"""
+STATS: Final = f"select g.* {DESK} cross join lateral parking.garage_stats(d.actor, d.lot) g"
+ENTER: Final = f"select t.* {DESK} cross join lateral parking.enter_garage(d.actor, d.lot, $6, $7) t"
+FIND: Final = f"select t.* {DESK} cross join lateral parking.find_ticket(d.actor, $6, d.only) t"
+LEAVE: Final = f"select t.* {DESK} cross join lateral parking.leave_garage(d.actor, $6, $7, d.only) t"
 ACTIVITIES: Final = f"""
-    select t.*, l.time_zone
+    select t.*
     {DESK}
-    -- Who may not see them is told so first, whatever lot it is; and its clock is asked for once.
-    cross join lateral (select count(*) as number from parking.list_activities(d.actor, w.lot, 1)) c
-    cross join lateral parking.find_lot(case when c.number is not null then w.lot end, null, d.actor) l
-    cross join lateral parking.list_activities(d.actor, l.id, $6) with ordinality t
+    cross join lateral parking.list_activities(d.actor, d.lot, $6) with ordinality t
     order by t.ordinality
-"""  # noqa: S608 (of constants)
+"""
 
 Text = Annotated[str, Meta(min_length=1, max_length=100)]
 
@@ -167,12 +140,12 @@ class GarageStatsResponse(Struct, rename="camel"):
             total_spaces=row["total_spaces"],
             occupied_spaces=row["occupied_spaces"],
             available_spaces=row["available_spaces"],
-            occupied_spaces_percentage=row["occupied_percentage"],
-            available_spaces_percentage=100 - row["occupied_percentage"],
+            occupied_spaces_percentage=row["occupied_percent"],
+            available_spaces_percentage=100 - row["occupied_percent"],
             hourly_rate=units(row["hourly_rate_cents"]),
             todays_revenue=units(row["todays_revenue_cents"]) or 0.0,
             vehicles_processed_today=row["vehicles_processed_today"],
-            average_stay_time=row["average_stay_hours"],
+            average_stay_time=float(row["average_stay_hours"] or 0),
         )
 
 
@@ -237,7 +210,9 @@ async def enter_garage(
 ) -> Response[TicketResponse]:
     """It gets a ticket; 409 when the garage is full, or the vehicle inside already."""
     given = at_the_desk(request, settings, lot)
-    row = await database.row(ENTER, *given, data.license_plate, data.vehicle_type, lane=("garage", given[-1]))
+    # Who names no garage means the first one of their tenant.
+    lane = ("garage", given[-1] or (request.user and request.user.tenant))
+    row = await database.row(ENTER, *given, data.license_plate, data.vehicle_type, lane=lane)
     ticket = TicketResponse.of(row)
     return Response(ticket, status_code=201, headers={"Location": f"/api/tickets/{ticket.ticket_number}"})
 
@@ -275,7 +250,7 @@ async def leave_garage(
 ) -> TicketResponse:
     """It pays what its stay costs; 409 when it has left already, which changes nothing."""
     given = at_the_desk(request, settings)
-    row = await database.row(LEAVE, *given, ticket, data.payment_method, lane=("ticket", ticket))
+    row = await database.row(LEAVE, *given, ticket, data.payment_method, lane=ticket_lane(ticket))
     return TicketResponse.of(row)
 
 
@@ -297,7 +272,7 @@ HANDLERS = [show_garage_stats, enter_garage, find_ticket, leave_garage, list_act
 
 def at_the_desk(request: Caller, settings: Settings, lot: int | None = None) -> tuple[Any, ...]:
     """What DESK asks for: who, and where. Without a token that is the desk of this service's garage."""
-    return (*caller(request), settings.garage_desk, settings.tenant, lot or settings.garage_lot or settings.lot)
+    return (*caller(request), settings.garage_desk, settings.tenant, lot or settings.garage_lot)
 
 
 def local(row: Record, name: str) -> dt.datetime:

@@ -16,9 +16,9 @@ from msgspec import Meta, Struct
 from service.api.garage import Limit, Text, TicketNumber, TicketResponse
 from service.api.lots import LotId
 from service.api.reservations import AuthenticatedRequest
-from service.api.tariffs import Plate, Quote
+from service.api.tariffs import Bill
 from service.auth import Identity, admit_bearer, caller, require_bearer
-from service.database import Database
+from service.database import Database, ticket_lane
 from service.edge import LARGEST_NUMBER, StrictJson
 from service.openapi import problems
 from service.zones import zone_of
@@ -28,16 +28,22 @@ Amount = Annotated[int, Meta(ge=1, le=LARGEST_NUMBER, description="Hundredths of
 Difference = Annotated[
     int, Meta(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER, description="In hundredths of the currency; below zero: less.")
 ]
-PlateParameter = Annotated[
-    str, QueryParameter(name="plate", min_length=1, max_length=40, description="As one likes to write it.")
+WhatParameter = Annotated[
+    str,
+    QueryParameter(
+        name="what", min_length=1, max_length=40, description="A ticket's number, or the plate of a vehicle inside."
+    ),
 ]
 
 
 class GarageSettings(Struct, forbid_unknown_fields=True):
-    """`spaces` are shared with bookings, for which a vehicle with a ticket is assumed to stay for so long."""
+    """`spaces` are shared with bookings, for which a vehicle with a ticket is assumed to stay for so long.
 
-    spaces: Annotated[int, Meta(ge=1, le=100_000)] = 140
-    assumed_stay_hours: Annotated[float, Meta(gt=0, le=168)] = 4
+    What is left out stays as it is, or is what is usual in a new garage. The stay is rounded to minutes.
+    """
+
+    spaces: Annotated[int, Meta(ge=-(2**31), lt=2**31)] | None = None
+    assumed_stay_hours: float | None = None
 
 
 class Garage(Struct):
@@ -58,9 +64,8 @@ class Garage(Struct):
 
 
 class LostTicket(Struct, forbid_unknown_fields=True):
-    """A vehicle that is inside, whose driver has no ticket to show."""
+    """How it is paid, and what is known of a vehicle whose driver has no ticket to show."""
 
-    plate: Plate
     payment_method: Text
     reason: Reason
 
@@ -98,7 +103,7 @@ class LedgerEntry(Struct):
 
     @classmethod
     def of(cls, row: Record) -> LedgerEntry:
-        """From a parking.ledger_entry and the time zone of its lot."""
+        """From a parking.ledger_entry."""
         return cls(
             row["ticket_number"],
             row["kind"],
@@ -175,23 +180,19 @@ async def set_garage(
 @get(
     "/lots/{lot:int}/garage/ticket",
     responses=problems(400, 401, 403, 404, 422),
-    summary="Find the ticket of a vehicle",
+    summary="Look up a ticket",
     **STAFF,
 )
-async def find_open_ticket(
-    lot: LotId, plate: PlateParameter, request: AuthenticatedRequest, database: NamedDependency[Database]
+async def look_up_ticket(
+    lot: LotId, what: WhatParameter, request: AuthenticatedRequest, database: NamedDependency[Database]
 ) -> TicketResponse:
-    """Of one that is inside, by its plate."""
+    """As somebody at the desk asks for it: by its number, or by the plate of a vehicle that is inside."""
     return TicketResponse.of(
         await database.row(
-            """
-            select t.*, l.time_zone
-            from parking.session($1, $2) s
-            cross join lateral parking.find_open_ticket(s.actor, $3, $4) t
-            cross join lateral parking.find_lot(t.lot_id, null, s.actor) l""",
+            "select t.* from parking.session($1, $2) s, parking.look_up_ticket(s.actor, $3, $4) t",
             *caller(request),
             lot,
-            plate,
+            what,
         )
     )
 
@@ -208,10 +209,9 @@ async def list_overstays(
     """The longest stay first. They are inside and count."""
     rows = await database.rows(
         """
-        select t.*, l.time_zone
+        select t.*
         from parking.session($1, $2) s
         cross join lateral parking.overstays(s.actor, $3) with ordinality t
-        cross join lateral parking.find_lot(t.lot_id, null, s.actor) l
         where t.ordinality <= $4
         order by t.ordinality""",
         *caller(request),
@@ -229,9 +229,9 @@ async def list_overstays(
 )
 async def show_amount_due(
     ticket: TicketNumber, request: AuthenticatedRequest, database: NamedDependency[Database]
-) -> Quote:
+) -> Bill:
     """If the vehicle leaves now, line by line; of a closed ticket, what it has cost."""
-    return Quote.of(
+    return Bill.of(
         await database.rows(
             """
             select d.*, sum(d.amount_cents) over () as total_cents
@@ -244,7 +244,7 @@ async def show_amount_due(
 
 
 @post(
-    "/lots/{lot:int}/garage/lost-tickets",
+    "/tickets/{ticketNumber:str}/lost",
     dto=StrictJson[LostTicket],
     return_dto=None,
     status_code=200,
@@ -253,22 +253,20 @@ async def show_amount_due(
     **STAFF,
 )
 async def lose_ticket(
-    lot: LotId, data: JSONBody[LostTicket], request: AuthenticatedRequest, database: NamedDependency[Database]
+    ticket: TicketNumber,
+    data: JSONBody[LostTicket],
+    request: AuthenticatedRequest,
+    database: NamedDependency[Database],
 ) -> TicketResponse:
-    """It is found by its plate, and pays what its stay costs."""
+    """It pays what its stay costs. Its number is found by the plate."""
     return TicketResponse.of(
         await database.row(
-            """
-            select t.*, l.time_zone
-            from parking.session($1, $2) s
-            cross join lateral parking.lose_ticket(s.actor, $3, $4, $5, $6) t
-            cross join lateral parking.find_lot(t.lot_id, null, s.actor) l""",
+            "select t.* from parking.session($1, $2) s, parking.lose_ticket(s.actor, $3, $4, $5) t",
             *caller(request),
-            lot,
-            data.plate,
+            ticket,
             data.payment_method,
             data.reason,
-            lane=("garage", lot),
+            lane=ticket_lane(ticket),
         )
     )
 
@@ -291,26 +289,16 @@ async def void_ticket(
     """The vehicle leaves and pays nothing: the ticket was a mistake."""
     return TicketResponse.of(
         await database.row(
-            """
-            select t.*, l.time_zone
-            from parking.session($1, $2) s
-            cross join lateral parking.void_ticket(s.actor, $3, $4) t
-            cross join lateral parking.find_lot(t.lot_id, null, s.actor) l""",
+            "select t.* from parking.session($1, $2) s, parking.void_ticket(s.actor, $3, $4) t",
             *caller(request),
             ticket,
             data.reason,
-            lane=("ticket", ticket),
+            lane=ticket_lane(ticket),
         )
     )
 
 
-AMEND = """
-    select e.*, l.time_zone
-    from parking.session($1, $2) s
-    cross join lateral {function}(s.actor, $3, $4, $5) e
-    cross join lateral parking.find_ticket(s.actor, e.ticket_number) t
-    cross join lateral parking.find_lot(t.lot_id, null, s.actor) l
-"""
+AMEND = "select e.* from parking.session($1, $2) s, {function}(s.actor, $3, $4, $5) e"
 
 
 async def _amend(
@@ -323,7 +311,7 @@ async def _amend(
             ticket,
             data.amount_cents,
             data.reason,
-            lane=("ticket", ticket),
+            lane=ticket_lane(ticket),
         )
     )
 
@@ -397,7 +385,7 @@ async def show_balance(lot: LotId, request: AuthenticatedRequest, database: Name
 HANDLERS = [
     find_garage,
     set_garage,
-    find_open_ticket,
+    look_up_ticket,
     list_overstays,
     show_amount_due,
     lose_ticket,

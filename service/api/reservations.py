@@ -55,8 +55,23 @@ class NewReservation(Struct, forbid_unknown_fields=True):
     request_id: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
 
 
+class Price(Struct):
+    """What a booking costs, as it was quoted when it was made or moved."""
+
+    cents: int
+    currency: str
+
+    @classmethod
+    def of(cls, row: Record) -> Price | None:
+        """From a row with quoted_cents and currency; None where no tariff knew a price."""
+        return None if row["quoted_cents"] is None else cls(row["quoted_cents"], row["currency"])
+
+
 class Reservation(Struct):
-    """A driver's claim on a spot. `user_id` is the driver's e-mail; times have the lot's own offset."""
+    """A driver's claim on a spot. `user_id` is the driver's e-mail; times have the lot's own offset.
+
+    `price` is null where no tariff knew one.
+    """
 
     id: int
     spot_id: int
@@ -64,6 +79,7 @@ class Reservation(Struct):
     start_time: dt.datetime
     end_time: dt.datetime
     status: Literal["active", "completed", "cancelled"]
+    price: Price | None
 
     @classmethod
     def of(cls, row: Record) -> Reservation:
@@ -76,6 +92,7 @@ class Reservation(Struct):
             start_time=row["starts"].astimezone(zone),
             end_time=row["ends"].astimezone(zone),
             status=row["status"],
+            price=Price.of(row),
         )
 
 

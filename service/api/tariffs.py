@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from asyncpg import Record
@@ -25,6 +25,8 @@ Cents = Annotated[int, Meta(ge=0, le=100_000_000, description="Hundredths of the
 Increment = Annotated[int, Meta(ge=1, le=10_080, description="In minutes; started increments are paid.")]
 Vehicle = Annotated[str, Meta(min_length=1, max_length=50, description="A kind of vehicle, such as `car`.")]
 Plate = Annotated[str, Meta(min_length=1, max_length=40, description="A licence plate, with or without spaces.")]
+Line = TypeVar("Line", bound="PriceLine")
+
 Percent = Annotated[int, Meta(ge=1, le=100, description="How much less is to be paid; 100: nothing.")]
 
 
@@ -100,14 +102,42 @@ class StayToPrice(Struct, forbid_unknown_fields=True):
     plate: Plate | None = None
 
 
-class QuoteLine(Struct):
-    """`amount_cents` is `quantity` times `unit_cents`; caps and discounts are lines below zero."""
+class PriceLine(Struct, kw_only=True):
+    """`amount_cents` is `quantity` times `unit_cents`; caps and discounts are lines below zero.
+
+    `line` says in English what it is for. The others say the same to whoever has other words: so many started
+    increments of `minutes`, a flat price, the first `minutes` free, or none while no tariff applies, by the name of the
+    `tariff`; `day` where the stay has several, or the cap is of one; what a season pass or the discount takes off in
+    percent.
+    """
 
     line: str
     quantity: int
     unit_cents: int
     amount_cents: int
     tariff_id: int | None
+    tariff: str | None
+    day: dt.date | None
+    minutes: int | None
+    percent: int | None
+
+
+class QuoteLine(PriceLine, kw_only=True):
+    """A line of a price."""
+
+    kind: Literal["none", "free", "flat", "started", "day-cap", "stay-cap", "discount"]
+
+
+class BillLine(PriceLine, kw_only=True):
+    """The same of a ticket, which may have been changed since: by a refund or a correction, with its `reason`."""
+
+    kind: Literal["none", "free", "flat", "started", "day-cap", "stay-cap", "discount", "refund", "correction"]
+    reason: str | None
+
+
+def _lines(rows: list[Record], kind: type[Line]) -> list[Line]:
+    names = kind.__struct_fields__
+    return [kind(**{name: row[name] for name in names} | {"quantity": int(row["quantity"])}) for row in rows]
 
 
 class Quote(Struct):
@@ -120,14 +150,24 @@ class Quote(Struct):
     @classmethod
     def of(cls, rows: list[Record]) -> Quote:
         """From rows of parking.quote, each with the total_cents of all."""
-        return cls(
-            total_cents=int(rows[0]["total_cents"]) if rows else 0,
-            currency=rows[0]["currency"] if rows else None,
-            lines=[
-                QuoteLine(row["line"], int(row["quantity"]), row["unit_cents"], row["amount_cents"], row["tariff_id"])
-                for row in rows
-            ],
-        )
+        return cls(*_total(rows), lines=_lines(rows, QuoteLine))
+
+
+class Bill(Struct):
+    """What a ticket costs or has cost: the sum of its lines. Of one without any length it has none, and no currency."""
+
+    total_cents: int
+    currency: str | None
+    lines: list[BillLine]
+
+    @classmethod
+    def of(cls, rows: list[Record]) -> Bill:
+        """From rows of parking.amount_due, each with the total_cents of all."""
+        return cls(*_total(rows), lines=_lines(rows, BillLine))
+
+
+def _total(rows: list[Record]) -> tuple[int, str | None]:
+    return (int(rows[0]["total_cents"]), rows[0]["currency"]) if rows else (0, None)
 
 
 class NewConcession(Struct, forbid_unknown_fields=True):

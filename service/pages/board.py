@@ -16,7 +16,7 @@ from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from service.auth import Identity, address_of
 from service.database import Database
@@ -36,7 +36,7 @@ from service.pages.answers import (
     sign_in_first,
 )
 from service.pages.cells import Cell, Count, Lot, cell_value, count_floors, shape
-from service.pages.language import _, local_period, long_day
+from service.pages.language import _, local_period, long_day, money
 from service.pages.places import Floors, Parts, Place, PlaceForm, Rows, SpotType, Types, View
 from service.problems import Problem, to_problem
 from service.settings import Settings
@@ -61,11 +61,27 @@ BOARD = """
            case v.shows when 'rows' then (
                select json_agg(o order by o.ordinality)
                from parking.overview(v.id, d.day, s.actor, $5, $8) with ordinality o
-           ) end as counts
+           ) end as counts,
+           (select json_agg(p order by p.starts) from parking.slot_prices(v.id, d.day, s.actor, $8) p) as prices
     from parking.session($1, $2) s
     cross join lateral parking.find_view($3, $4, s.actor, $5, $6, $7, $8) v
     cross join lateral (select coalesce($9::date, v.today) as day) d
 """
+
+
+class SlotPrice(Struct, frozen=True):
+    """A row of parking.slot_prices: what a time slot costs this reader, at least and at most."""
+
+    slot: str
+    least_cents: int
+    most_cents: int
+    currency: str
+
+    @property
+    def told(self) -> str:
+        """One price, or from which to which."""
+        least, most = (money(cents, self.currency) for cents in (self.least_cents, self.most_cents))
+        return least if least == most else f"{least} – {most}"
 
 
 class Booking(PlaceForm, kw_only=True):
@@ -210,6 +226,7 @@ async def _board(  # noqa: PLR0917 (its callers are few, and here)
         later=here.on(day + timedelta(days=1)).url(),
         today=here.on(lot.today).url(),
         message=message,
+        prices=msgspec.json.decode(found["prices"] or "[]", type=list[SlotPrice]),
         **shape(_shown(found, place.view), lot, here.in_lot(lot.id), found["shows"]),
     )
 
@@ -230,7 +247,7 @@ async def _flash(request: AnyRequest, database: Database, caller: Identity | Non
     try:
         booking = await database.row(
             """
-            select r.spot, r.status, r.starts, r.ends, r.time_zone
+            select r.spot, r.status, r.starts, r.ends, r.time_zone, r.quoted_cents, r.currency
             from parking.session($1, $2) s cross join lateral parking.find_reservation(s.actor, $3) r
             """,
             caller.session,
@@ -248,7 +265,10 @@ async def _flash(request: AnyRequest, database: Database, caller: Identity | Non
         return Message("done", _("Ended"), text, here.url())
     text = _("%(spot)s is yours on %(day)s, %(slot)s.")
     when = {"spot": booking["spot"], **local_period(booking["starts"], booking["ends"], booking["time_zone"])}
-    return Message("done", _("Booked"), text % when, here.url())
+    text = text % when
+    if booking["quoted_cents"] is not None:
+        text += " " + _("It costs %(price)s.") % {"price": money(booking["quoted_cents"], booking["currency"])}
+    return Message("done", _("Booked"), text, here.url())
 
 
 async def _alternatives(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from decimal import Decimal
 
 from babel.dates import format_skeleton
 from babel.numbers import format_decimal, format_percent
@@ -32,11 +31,11 @@ class Told(Struct, frozen=True):
     def share(self, percent: int | None) -> str:
         return "–" if percent is None else format_percent(percent / 100, locale=babel_locale())
 
-    def stay(self, seconds: int | None) -> str:
-        if seconds is None:
+    def stay(self, hours: float | None) -> str:
+        """Hours with one decimal, which is how they come."""
+        if hours is None:
             return "–"
-        hours = format_decimal(Decimal(seconds) / 3600, format="0.0", locale=babel_locale())
-        return _("%(hours)s h") % {"hours": hours}
+        return _("%(hours)s h") % {"hours": format_decimal(hours, format="0.0", locale=babel_locale())}
 
     def length(self, length: Length) -> str:
         """From how long to how long, in hours where these are whole."""

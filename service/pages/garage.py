@@ -15,7 +15,7 @@ from litestar.response import Redirect
 from msgspec import Meta, Struct
 
 from service.auth import Identity, address_of
-from service.database import Database
+from service.database import Database, ticket_lane
 from service.pages.answers import (
     FLASH_COOKIE,
     AnyRequest,
@@ -37,18 +37,10 @@ from service.problems import Problem, to_problem
 from service.settings import Settings
 
 TICKET_NUMBER: Final = re.compile(r"PS-[0-9]{1,30}", re.ASCII)
-# What a person at the desk may read off a ticket, or write as they like.
-NUMBER_AT_THE_DESK: Final = re.compile(r"\s*ps\s*-?\s*([0-9]{1,30})\s*", re.ASCII | re.IGNORECASE)
 
 FIND: Final = """
-    select t.ticket_number
-    from parking.session($1, $2) s
-    cross join lateral parking.find_lot($3, $4, s.actor) l
-    cross join lateral (
-        select f.ticket_number from parking.find_ticket(s.actor, $5) f where $5 is not null
-        union all
-        select f.ticket_number from parking.find_open_ticket(s.actor, l.id, $6) f where $5 is null
-    ) t
+    select t.lot_id, t.ticket_number
+    from parking.session($1, $2) s cross join lateral parking.look_up_ticket(s.actor, $3, $4) t
 """
 ENTER: Final = """
     select t.ticket_number from parking.session($1, $2) s cross join lateral parking.enter_garage(s.actor, $3, $4, $5) t
@@ -62,8 +54,8 @@ LEAVE: Final = """
 LOSE: Final = """
     select t.ticket_number
     from parking.session($1, $2) s
-    cross join lateral parking.lose_ticket(s.actor, $3, $4, $5, $6) t
-    cross join lateral parking.agree(t.amount_cents, $7)
+    cross join lateral parking.lose_ticket(s.actor, $3, $4, $5) t
+    cross join lateral parking.agree(t.amount_cents, $6)
 """
 VOID: Final = """
     select t.ticket_number from parking.session($1, $2) s cross join lateral parking.void_ticket(s.actor, $3, $4) t
@@ -72,16 +64,14 @@ LOT: Final = """
     select l.id, l.name from parking.session($1, $2) s cross join lateral parking.find_lot($3, $4, s.actor) l
 """
 GARAGE: Final = """
-    select g.spaces, extract(epoch from g.assumed_stay)::float8 / 3600 as hours
+    select g.spaces, extract(epoch from g.assumed_stay)::integer / 60 as minutes
     from parking.session($1, $2) s
     cross join lateral parking.find_garage($3, s.actor) g
 """
-# What parking.set_garage() assumes of a lot that is to become one.
-USUAL: Final = {"spaces": 140, "hours": "4"}
 SET: Final = """
     select g.lot_id
     from parking.session($1, $2) s
-    cross join lateral parking.set_garage(s.actor, $3, $4, $5) g
+    cross join lateral parking.set_garage(s.actor, $3, $4, $5::integer / 60.0) g
 """
 
 Tickets = Annotated[str | None, QueryParameter(name="ticket", min_length=1, max_length=LONGEST_TICKET)]
@@ -91,6 +81,7 @@ Plate = Annotated[str, Meta(max_length=40)]
 Reason = Annotated[str, Meta(max_length=1000)]
 Number = Annotated[str, Meta(min_length=1, max_length=LONGEST_TICKET)]
 Cents = Annotated[int, Meta(ge=0, le=2**53)]
+WholeNumber = Annotated[str, Meta(pattern=r"^(-?[0-9]{1,7})?\Z")]
 
 
 class Entering(Form, kw_only=True):
@@ -111,7 +102,6 @@ class Leaving(Form, kw_only=True):
 class Losing(Form, kw_only=True):
     lot: Id
     ticket: Number
-    plate: Plate
     method: Word
     reason: Reason
     amount: Cents
@@ -124,9 +114,18 @@ class Voiding(Form, kw_only=True):
 
 
 class Setting(Form, kw_only=True):
+    """What is left empty stays as it is, or is what is usual in a new garage."""
+
     lot: Id
-    spaces: Annotated[int, Meta(ge=-(2**31), lt=2**31)]
-    hours: Annotated[str, Meta(pattern=r"^[0-9]{1,4}([.,][0-9]{1,4})?\Z")]
+    spaces: WholeNumber = ""
+    hours: WholeNumber = ""
+    minutes: WholeNumber = ""
+
+    @property
+    def wanted(self) -> tuple[int | None, int | None]:
+        """The spaces, and how many minutes a vehicle is assumed to stay; None, where nothing is said."""
+        stay = int(self.hours or 0) * 60 + int(self.minutes or 0) if self.hours or self.minutes else None
+        return int(self.spaces) if self.spaces else None, stay
 
 
 class Given(Struct, frozen=True, kw_only=True):
@@ -169,16 +168,14 @@ async def find_ticket(  # noqa: PLR0917 (Litestar gives them by name)
     lot: Lots = None,
 ) -> AnyResponse:
     """The ticket with this number, or of the vehicle with this plate that is inside."""
-    desk = Desk(lot or settings.garage_lot or settings.lot)
+    desk = Desk(lot or settings.garage_lot)
     if caller is None:
         return sign_in_first(request)
-    number = NUMBER_AT_THE_DESK.fullmatch(what)
-    printed = f"PS-{number[1]:>04}" if number else None
     try:
-        row = await database.row(FIND, caller.session, address_of(request), desk.lot, settings.tenant, printed, what)
+        row = await database.row(FIND, caller.session, address_of(request), desk.lot, what)
     except (PostgresError, Problem) as refusal:
         return await _refused(request, database, settings, caller, desk, refusal, Given(what=what))
-    return Redirect(desk.url(ticket=row["ticket_number"]) + "#ticket", status_code=303)
+    return Redirect(desk.url(lot=row["lot_id"], ticket=row["ticket_number"]) + "#ticket", status_code=303)
 
 
 @post("/garage/enter")
@@ -223,7 +220,7 @@ async def leave_garage(
             data.ticket,
             data.method,
             data.amount,
-            lane=("ticket", data.ticket),
+            lane=ticket_lane(data.ticket),
         )
     except (PostgresError, Problem) as refusal:
         return await _refused(request, database, settings, caller, desk, refusal, Given(method=data.method))
@@ -247,12 +244,11 @@ async def lose_ticket(
             LOSE,
             caller.session,
             address_of(request),
-            data.lot,
-            data.plate,
+            data.ticket,
             data.method,
             data.reason,
             data.amount,
-            lane=("ticket", data.ticket),
+            lane=ticket_lane(data.ticket),
         )
     except (PostgresError, Problem) as refusal:
         given = Given(method=data.method, reason=data.reason, deed="lose")
@@ -274,7 +270,7 @@ async def void_ticket(
         return sign_in_first(request, desk.url())
     try:
         await database.row(
-            VOID, caller.session, address_of(request), data.ticket, data.reason, lane=("ticket", data.ticket)
+            VOID, caller.session, address_of(request), data.ticket, data.reason, lane=ticket_lane(data.ticket)
         )
     except (PostgresError, Problem) as refusal:
         given = Given(reason=data.reason, deed="void")
@@ -291,14 +287,7 @@ async def _view(  # noqa: PLR0917 (its callers are few, and here)
     refusal: Problem | None = None,
     given: Given | None = None,
 ) -> AnyResponse:
-    record = await database.row(
-        COUNTER,
-        caller.session,
-        address_of(request),
-        desk.lot or settings.garage_lot or settings.lot,
-        settings.tenant,
-        *desk.arguments,
-    )
+    record = await database.row(COUNTER, caller.session, address_of(request), *desk.arguments(settings.garage_lot))
     counter = Counter.of(record, desk)
     desk = counter.desk
     here = desk.url()
@@ -378,14 +367,15 @@ async def ask_for_settings(
         return sign_in_first(request)
     who = caller.session, address_of(request)
     row = await database.row(LOT, *who, lot or settings.garage_lot or settings.lot, settings.tenant)
-    given: dict[str, object] = {**USUAL}
+    given: dict[str, object] = {"spaces": "", "hours": "", "minutes": ""}
     try:
         garage = await database.row(GARAGE, *who, row["id"])
     except PostgresError as refusal:
         if to_problem(refusal).slug != "no-garage":
             raise
     else:
-        given = {"spaces": garage["spaces"], "hours": f"{garage['hours']:g}"}
+        hours, minutes = divmod(garage["minutes"], 60)
+        given = {"spaces": garage["spaces"], "hours": hours, "minutes": minutes}
     here = f"/garage?lot={row['id']}"
     return page(request, "garage_settings.html", here=here, lot=row, given=given, message=None)
 
@@ -404,13 +394,13 @@ async def set_garage(
         return sign_in_first(request, f"/garage/settings?lot={data.lot}")
     who = caller.session, address_of(request)
     try:
-        await database.row(SET, *who, data.lot, data.spaces, data.hours.replace(",", "."))
+        await database.row(SET, *who, data.lot, *data.wanted)
     except (PostgresError, Problem) as refusal:
         problem = to_problem(refusal)
         if problem.status == HTTPStatus.UNAUTHORIZED:
             return sign_in_again(request, f"/garage/settings?lot={data.lot}")
         row = await database.row(LOT, *who, data.lot, settings.tenant)
-        given = {"spaces": data.spaces, "hours": data.hours}
+        given = {"spaces": data.spaces, "hours": data.hours, "minutes": data.minutes}
         message = Message.of(problem, here)
         return refusal_page(request, "garage_settings.html", problem, here=here, lot=row, given=given, message=message)
     return Redirect(here, status_code=303)

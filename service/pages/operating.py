@@ -141,7 +141,7 @@ async def _view(  # noqa: PLR0917 (its callers are few, and here)
     given: SayingState | None = None,
 ) -> AnyResponse:
     record = await database.row(
-        SIGHT, caller.session, address_of(request), where.lot or settings.lot, settings.tenant, *where.arguments
+        SIGHT, caller.session, address_of(request), *where.arguments(settings.lot, settings.tenant)
     )
     sight = Sight.of(record, where)
     where = sight.where

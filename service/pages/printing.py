@@ -111,7 +111,7 @@ def print_report(told: Told) -> bytes:
                 str(day.left),
                 told.money(day.revenue_cents),
                 told.money(day.refunded_cents),
-                told.stay(day.average_stay_seconds),
+                told.stay(day.average_stay_hours),
                 str(day.most_inside),
                 told.share(day.occupied_percent),
             )

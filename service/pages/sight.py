@@ -76,10 +76,9 @@ class Where(Struct, frozen=True):
 
     statement: ClassVar[str] = SIGHT
 
-    @property
-    def arguments(self) -> tuple[object, ...]:
-        """For SIGHT, behind the lot and its tenant."""
-        return self.day, self.row, self.part, self.spot
+    def arguments(self, lot: int | None = None, tenant: str | None = None) -> tuple[object, ...]:
+        """For SIGHT, behind the session and the address; a lot and a tenant for where none is given."""
+        return self.lot or lot, tenant, self.day, self.row, self.part, self.spot
 
     def query(self, **changes: object) -> str:
         """The query of its address, or of one that differs in something."""

@@ -20,7 +20,7 @@ AT_ONCE: Final = 20
 
 COLUMNS: Final = """
     d.id, d.period, d.status, d.starts, d.ends, d.spot_id, d.spot, d.type, d."row", d.floor, d.lot_id, d.lot, d.address,
-    d.time_zone, d.ended_at
+    d.time_zone, d.ended_at, d.quoted_cents, d.currency
 """
 
 LIST: Final = f"""
@@ -59,6 +59,8 @@ class Stay(Struct, frozen=True):
     address: str
     time_zone: str
     ended_at: datetime | None
+    quoted_cents: int | None
+    currency: str | None
 
     @classmethod
     def of(cls, record: Record) -> Stay:
@@ -70,6 +72,13 @@ class Stay(Struct, frozen=True):
     def when(self) -> str:
         """The period, as it is written where the reader's language is spoken."""
         return language.period(self.starts, self.ends)
+
+    @property
+    def price(self) -> str:
+        """What it costs, as it was quoted; nothing, where no tariff knew a price."""
+        if self.quoted_cents is None or self.currency is None:
+            return ""
+        return language.money(self.quoted_cents, self.currency)
 
     @property
     def state(self) -> str:

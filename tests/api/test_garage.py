@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.asking import BERLIN, problem
+from tests.api.asking import BERLIN, booking, problem
 from tests.conftest import Connect
 from tests.support import DRIVER_1, OPERATOR, Database, Service, sign_in
 from tests.support.sql import shift_clock
@@ -49,7 +49,8 @@ def database(module_database: Database) -> Database:
         truncate parking.payments, parking.ticket_lines, parking.tickets, parking.ticket_counters;
         delete from parking.garages where lot_id <> 4;
         update parking.lots set walk_ins = false where id <> 4;
-        update parking.garages set spaces = 140;
+        update parking.garages set spaces = 140, assumed_stay_seconds = 14400;
+        update parking.lots set retired_at = null where id = 4;
         update parking.tariffs set valid_until = valid_from where id <> 1;
         update parking.tariffs set valid_until = null where id = 1;
         update parking_private.clock_shift set shift = '0'""")
@@ -207,7 +208,7 @@ async def test_void_and_lost_tickets_are_completed(client: httpx.AsyncClient, da
     void, lost = [(await enter(client, plate))["ticketNumber"] for plate in ("VOID1", "LOST1")]
     database.psql(f"""
         select parking.void_ticket({OF_OPERATOR}, '{void}', 'A mistake');
-        select parking.lose_ticket({OF_OPERATOR}, 4, 'LOST1', 'Cash', 'Blown away')""")
+        select parking.lose_ticket({OF_OPERATOR}, '{lost}', 'Cash', 'Blown away')""")
     answers = [(await client.get(f"/api/tickets/{number}")).json() for number in (void, lost)]
     assert [(ticket["status"], ticket["amountPaid"]) for ticket in answers] == [("completed", 0), ("completed", 1000)]
     activities = (await client.get("/api/activities")).json()
@@ -345,7 +346,8 @@ ROUTES = (
 
 
 async def test_without_the_setting_they_take_a_token_of_somebody_who_may(database: Database) -> None:
-    with Service(database, environ={"PARKING_LOT": "4"}) as service:
+    """Which lot that is need not be said where the tenant has one garage."""
+    with Service(database) as service:
         async with client_of(service) as client:
             for method, path, body in ROUTES:
                 problem(await client.request(method, path, json=body), 401, "not-signed-in")
@@ -372,13 +374,41 @@ async def test_without_a_token_there_is_one_garage(client: httpx.AsyncClient, da
     elsewhere = database.psql(f"select ticket_number from parking.enter_garage({OF_OPERATOR}, 2, 'ELSE1')")
     problem(await client.get("/api/garage/stats?lot=2"), 401, "not-signed-in")
     problem(await client.post("/api/tickets?lot=2", json=vehicle()), 401, "not-signed-in")
-    problem(await client.get(f"/api/tickets/{elsewhere}"), 404, "unknown-ticket")
-    problem(await client.put(f"/api/tickets/{elsewhere}/exit", json=CARD), 404, "unknown-ticket")
+    told = []
+    for number in (elsewhere, "PS-9999"):
+        shown = problem(await client.get(f"/api/tickets/{number}"), 404, "unknown-ticket")
+        left = problem(await client.put(f"/api/tickets/{number}/exit", json=CARD), 404, "unknown-ticket")
+        told.append(str([shown, left]).replace(number, "…"))
+    assert told[0] == told[1], "a stranger does not learn which tickets there are elsewhere"
     assert (await client.get("/api/activities")).json() == []
     desk = await sign_in(client, OPERATOR)
     assert (await client.get("/api/garage/stats?lot=2", headers=desk)).json()["occupiedSpaces"] == 1
     assert (await client.get(f"/api/tickets/{elsewhere}", headers=desk)).json()["status"] == "active"
     assert database.psql("select status from parking.tickets where lot_id = 2") == "open"
+
+
+async def test_who_is_inside_of_a_retired_lot_may_leave(client: httpx.AsyncClient, database: Database) -> None:
+    """Whose lot was retired before that was refused while vehicles are inside; by the garage's clock all the same."""
+    operator = await sign_in(client, OPERATOR)
+    paid, lost, void = [(await enter(client, plate))["ticketNumber"] for plate in ("P1", "L1", "V1")]
+    problem(await client.delete("/api/lots/4", headers=operator), 409, "garage-not-empty")
+    database.psql("update parking.lots set retired_at = parking.clock() where id = 4")
+    answers = [
+        await client.get(f"/api/tickets/{paid}"),
+        await client.put(f"/api/tickets/{paid}/exit", json=CARD),
+        await client.post(
+            f"/api/tickets/{lost}/lost", json={"payment_method": "Cash", "reason": "Lost"}, headers=operator
+        ),
+        await client.post(f"/api/tickets/{void}/void", json={"reason": "Error"}, headers=operator),
+        await client.post(
+            f"/api/tickets/{paid}/refunds", json={"amount_cents": 100, "reason": "Kindness"}, headers=operator
+        ),
+        await client.get(f"/api/tickets/{paid}/due", headers=operator),
+    ]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 200, 201, 200], [a.text for a in answers]
+    left = dt.datetime.fromisoformat(answers[1].json()["exitTime"])
+    assert left.utcoffset() == left.astimezone(BERLIN).utcoffset()
+    assert database.psql("select count(*) from parking.tickets where status = 'open'") == "0"
 
 
 async def test_what_the_desk_does_is_done_in_its_name(client: httpx.AsyncClient, database: Database) -> None:
@@ -413,11 +443,18 @@ async def test_lost_void_and_refunded_tickets_balance(client: httpx.AsyncClient,
     void, lost, paid = [(await enter(client, plate))["ticketNumber"] for plate in ("V1", "L1", "P1")]
     due = (await client.get(f"/api/tickets/{lost}/due", headers=desk)).json()
     assert (due["total_cents"], due["currency"], len(due["lines"])) == (1000, "EUR", 1)
+    (line,) = due["lines"]
+    assert (line["kind"], line["tariff"], line["minutes"], line["reason"]) == ("started", "Standard", 60, None)
     answer = await client.post(f"/api/tickets/{void}/void", json={"reason": "A mistake"}, headers=desk)
     assert (answer.status_code, answer.json()["amountPaid"]) == (200, 0)
-    body = {"plate": "l 1", "payment_method": "cash", "reason": "Blown away"}
-    answer = await client.post("/api/lots/4/garage/lost-tickets", json=body, headers=desk)
+    found = await client.get("/api/lots/4/garage/ticket", params={"what": "l 1"}, headers=desk)
+    assert (found.status_code, found.json()["ticketNumber"]) == (200, lost)
+    found = await client.get("/api/lots/4/garage/ticket", params={"what": lost.lower()}, headers=desk)
+    assert found.json()["ticketNumber"] == lost
+    body = {"payment_method": "cash", "reason": "Blown away"}
+    answer = await client.post(f"/api/tickets/{lost}/lost", json=body, headers=desk)
     assert (answer.status_code, answer.json()["ticketNumber"], answer.json()["amountPaid"]) == (200, lost, 1000)
+    problem(await client.post(f"/api/tickets/{lost}/lost", json=body, headers=desk), 409, "ticket-closed")
     await client.put(f"/api/tickets/{paid}/exit", json=CARD)
     refund = {"amount_cents": 400, "reason": "The lift"}
     problem(await client.post(f"/api/tickets/{paid}/refunds", json=refund, headers=desk), 403, "not-permitted")
@@ -436,6 +473,44 @@ async def test_lost_void_and_refunded_tickets_balance(client: httpx.AsyncClient,
     database.psql(f"update parking.tickets set amount_cents = 7 where ticket_number = '{paid}'")
     balance = (await client.get("/api/lots/4/garage/balance", headers=operator)).json()
     assert balance["out_of_balance"] == [paid], "the proof can fail"
+
+
+async def test_settings_are_changed_one_by_one(client: httpx.AsyncClient) -> None:
+    operator = await sign_in(client, OPERATOR)
+    for body, expected in (
+        ({"assumed_stay_hours": 2.6}, (140, 2.6)),
+        ({"spaces": 20}, (20, 2.6)),
+        ({}, (20, 2.6)),
+        ({"spaces": None, "assumed_stay_hours": 4}, (20, 4)),
+    ):
+        answer = await client.put("/api/lots/4/garage", json=body, headers=operator)
+        assert answer.status_code == 200, answer.text
+        garage = answer.json()
+        assert (garage["spaces"], garage["assumed_stay_hours"]) == expected
+    for wrong in ({"spaces": 0}, {"spaces": 100_001}, {"assumed_stay_hours": 0}, {"assumed_stay_hours": 168.1}):
+        problem(await client.put("/api/lots/4/garage", json=wrong, headers=operator), 422, "not-a-garage")
+
+
+async def test_a_booking_has_a_price(client: httpx.AsyncClient, database: Database) -> None:
+    """As it is quoted when it is made or moved; and none in a lot that has no tariff."""
+    driver = await sign_in(client, DRIVER_1)
+    spot = int(database.psql("select min(id) from parking.spots where lot_id = 4"))
+    answer = await client.post("/reservations", json=booking(spot, hours=(8, 10)), headers=driver)
+    assert answer.status_code == 201, answer.text
+    made = answer.json()
+    assert made["price"] == {"cents": 2000, "currency": "EUR"}
+    assert (await client.get(f"/reservations/{made['id']}", headers=driver)).json()["price"] == made["price"]
+    change = {"end_time": booking(spot, hours=(8, 13))["end_time"]}
+    moved = await client.patch(f"/api/reservations/{made['id']}", json=change, headers=driver)
+    assert moved.json()["price"] == {"cents": 5000, "currency": "EUR"}
+    free = (await client.post("/reservations", json=booking(1, hours=(8, 10)), headers=driver)).json()
+    assert free["price"] is None
+    listed = (await client.get("/api/reservations", headers=driver)).json()
+    assert {each["id"]: each["price"] for each in listed} == {made["id"]: moved.json()["price"], free["id"]: None}
+    for number in (made["id"], free["id"]):
+        answer = await client.post(f"/api/reservations/{number}/cancel", headers=driver)
+        assert answer.status_code == 200, answer.text
+    assert answer.json()["price"] is None
 
 
 async def test_reports(client: httpx.AsyncClient, database: Database) -> None:

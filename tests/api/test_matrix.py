@@ -169,15 +169,12 @@ ASKS: Mapping[str, Ask] = {
     "api_leave_garage": of_garage(at_the_desk("unknown-ticket"), request=json(paymentMethod="Cash")),
     "api_find_garage": of_garage(Ask(reading("unknown-lot"))),
     "api_set_garage": of_garage(Ask(building("unknown-lot")), request=json(spaces=10)),
-    "api_find_open_ticket": of_garage(
-        Ask(building("unknown-lot")), request=lambda world: {"params": {"plate": world.plate}}
+    "api_look_up_ticket": of_garage(
+        Ask(building("unknown-lot")), request=lambda world: {"params": {"what": world.plate}}
     ),
     "api_list_overstays": of_garage(Ask(building("unknown-lot"))),
     "api_show_amount_due": of_garage(Ask(building("unknown-ticket"))),
-    "api_lose_ticket": of_garage(
-        Ask(building("unknown-lot")),
-        request=lambda world: {"json": {"plate": world.plate, "payment_method": "Cash", "reason": "Lost"}},
-    ),
+    "api_lose_ticket": of_garage(Ask(building("unknown-ticket")), request=json(payment_method="Cash", reason="Lost")),
     "api_void_ticket": of_garage(Ask(building("unknown-ticket")), request=json(reason="Error")),
     "api_refund_ticket": of_garage(Ask(building("unknown-ticket")), "paid", json(amount_cents=1, reason="Kindness")),
     "api_correct_ticket": of_garage(Ask(building("unknown-ticket")), "paid", json(amount_cents=1, reason="Error")),

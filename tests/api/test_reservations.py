@@ -17,7 +17,7 @@ async def test_the_life_of_a_reservation(client: httpx.AsyncClient, root: str) -
     answer = await client.post(f"{root}/reservations", json=body, headers=driver)
     assert answer.status_code == 201
     reservation = answer.json()
-    assert reservation == {**body, "id": reservation["id"], "user_id": DRIVER_1, "status": "active"}
+    assert reservation == {**body, "id": reservation["id"], "user_id": DRIVER_1, "status": "active", "price": None}
     assert answer.headers["location"] == f"{root}/reservations/{reservation['id']}"
 
     found = await client.get(answer.headers["location"], headers=driver)

@@ -37,7 +37,7 @@ HISTORY = """
     ), lines as (
         insert into parking.ticket_lines (tenant_id, ticket_id, position, kind, line, quantity, unit_cents,
             amount_cents, tariff_id)
-        select 1, n, 1, 'charge', 'Standard', cents / 1000, 1000, cents, 1
+        select 1, n, 1, 'started', 'Standard', cents / 1000, 1000, cents, 1
         from numbers
     )
     insert into parking.payments (tenant_id, lot_id, ticket_id, position, kind, method, amount_cents, currency, at,

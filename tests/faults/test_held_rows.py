@@ -117,6 +117,52 @@ async def test_a_held_reservation(database: Database, connect: Connect) -> None:
         assert (await crowd.put(f"/reservations/{booked['id']}/complete", headers=driver)).status_code == 200
 
 
+async def test_a_held_ticket(database: Database, connect: Connect) -> None:
+    """However its number is written, and lost or void: it is one ticket, whose waiters leave the others their way."""
+    async with serving(database) as crowd:
+        desk, other = await sign_in(crowd, "attendant@parking.com"), await sign_in(crowd, DRIVER_2)
+        entry = {"licensePlate": "ABC123", "vehicleType": "Car"}
+        number = (await crowd.post("/api/tickets", params={"lot": 4}, json=entry, headers=desk)).json()["ticketNumber"]
+        cash, lost = {"paymentMethod": "Cash"}, {"payment_method": "Cash", "reason": "Lost"}
+        holder = await connect("postgres")
+        async with held(holder, f"select from parking.tickets where ticket_number = '{number}' for update"):
+            waiters = [
+                asyncio.create_task(waiter)
+                for spelling in (number, number.lower())
+                for waiter in (
+                    *(crowd.put(f"/api/tickets/{spelling}/exit", json=cash, headers=desk) for _ in range(WAITERS // 4)),
+                    *(
+                        crowd.post(f"/api/tickets/{spelling}/lost", json=lost, headers=desk)
+                        for _ in range(WAITERS // 4)
+                    ),
+                )
+            ]
+            await waiting_for_locks(database, lanes.LANE_WIDTH)
+            assert await others(crowd, other) == [201, 200, 200, 200, 200]
+            waiting = (
+                "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and usename = 'parking_service'"
+            )
+            assert int(database.psql(waiting)) <= lanes.LANE_WIDTH
+            # Who enters does not wait for who cannot leave.
+            another = entry | {"licensePlate": "ABC124"}
+            answer = await crowd.post("/api/tickets", params={"lot": 4}, json=another, headers=desk)
+            assert answer.status_code == 201, answer.text
+            for answer in await asyncio.gather(*waiters):
+                problem(answer, 503, "desk-busy")
+        answer = await crowd.put(f"/api/tickets/{number}/exit", json=cash, headers=desk)
+        assert answer.status_code == 200, answer.text
+
+
+async def test_a_held_garage(database: Database, connect: Connect) -> None:
+    async with serving(database) as crowd:
+        desk = await sign_in(crowd, "attendant@parking.com")
+        holder = await connect("postgres")
+        async with held(holder, "select from parking.garages where lot_id = 4 for update"):
+            entry = {"licensePlate": "ABC123", "vehicleType": "Car"}
+            answer = await crowd.post("/api/tickets", params={"lot": 4}, json=entry, headers=desk)
+            problem(answer, 503, "desk-busy")
+
+
 async def test_a_long_queue_that_moves_is_served(database: Database, connect: Connect) -> None:
     """Each statement waits for a lock that comes free in time, so the lane moves although nobody in it is quick."""
     async with serving(database) as crowd:

@@ -1,8 +1,10 @@
 """The page of the desk: its day in two windows, and without JavaScript; what is due is shown before it is paid."""
 
+import csv
 import datetime as dt
 import re
 from collections.abc import Iterator
+from html import unescape
 from typing import Literal
 
 import httpx
@@ -37,7 +39,7 @@ def anew(module_database: Database) -> Iterator[None]:
     module_database.psql("""
         delete from parking_private.attempts;
         truncate parking.payments, parking.ticket_lines, parking.tickets, parking.ticket_counters;
-        update parking.garages set spaces = 140;
+        update parking.garages set spaces = 140, assumed_stay_seconds = 14400;
         update parking_private.clock_shift set shift = '0'""")
 
 
@@ -158,20 +160,70 @@ async def test_the_story_without_javascript(open_window: Open, module_database: 
     ]
 
 
+TAKE_THE_MONEY = "Take the money and let it out"
+
+
 @in_the_browser
-async def test_nobody_pays_another_amount_than_was_shown(open_window: Open, module_database: Database) -> None:
+@pytest.mark.parametrize("javascript", [False, True])
+async def test_nobody_pays_another_amount_than_was_shown(
+    open_window: Open, module_database: Database, javascript: bool
+) -> None:
+    """What the page showed when it was asked for is what the driver was told, whatever a socket has drawn since."""
     number = enter(module_database, "SLOW1")
-    page = await at_the_desk(open_window, f"ticket={number}", javascript=False)
+    page = await at_the_desk(open_window, f"ticket={number}", javascript=javascript)
     await expect(page.locator(".bill tfoot")).to_contain_text("€10.00")
     later(module_database, 1.5)
-    await page.get_by_role("button", name="Take the money and let it out").click()
+    if javascript:
+        enter(module_database, "OTHER1")
+        await expect(page.locator(".bill tfoot")).to_contain_text("€20.00")
+    await page.get_by_role("button", name=TAKE_THE_MONEY).click()
     await expect(page.locator("#messages [data-kind=refusal]")).to_have_attribute("data-problem", "amount-changed")
-    assert module_database.psql("select status from parking.tickets") == "open"
+    assert module_database.psql("select status from parking.tickets order by id limit 1") == "open"
     assert module_database.psql("select count(*) from parking.payments") == "0"
     await expect(page.locator(".bill tfoot")).to_contain_text("€20.00")
-    await page.get_by_role("button", name="Take the money and let it out").click()
+    await page.get_by_role("button", name=TAKE_THE_MONEY).click()
     await expect(page.locator(".bill tfoot")).to_contain_text("Paid · Cash")
     assert module_database.psql("select amount_cents from parking.payments") == "2000"
+
+
+@in_the_browser
+@pytest.mark.parametrize("javascript", [False, True])
+@pytest.mark.parametrize("form", ["paying", "losing"])
+async def test_a_ticket_that_was_closed_elsewhere_is_closed(
+    open_window: Open, module_database: Database, form: str, javascript: bool
+) -> None:
+    number = enter(module_database, "TWICE1")
+    page = await at_the_desk(open_window, f"ticket={number}", javascript=javascript)
+    module_database.psql(f"select parking.leave_garage({OF_ATTENDANT}, '{number}', 'Card')")
+    if javascript:
+        await expect(page.locator(".bill tfoot")).to_contain_text("Paid · Card")
+    # Another vehicle with this plate is none of this ticket's.
+    enter(module_database, "TWICE1")
+    if form == "losing":
+        await page.get_by_text("The ticket is lost").click()
+        await page.get_by_label("What is known about it").fill("Showed the papers")
+    async with page.expect_response(lambda answer: answer.request.method == "POST") as waiting:
+        await page.locator(f"#{form}").get_by_role("button").click()
+    assert (await waiting.value).status == 409
+    await expect(page.locator("#messages [data-kind=refusal]")).to_have_attribute("data-problem", "ticket-closed")
+    assert module_database.psql("select status from parking.tickets order by id").splitlines() == ["paid", "open"]
+
+
+def test_a_ticket_without_a_price_can_be_voided(
+    http: httpx.Client, module_service: Service, module_database: Database
+) -> None:
+    number = enter(module_database, "FREE1")
+    signed_in(http, module_service, 10)
+    module_database.psql("update parking.tariffs set valid_until = valid_from where lot_id = 4")
+    try:
+        shown = http.get(f"/garage?ticket={number}")
+        assert (shown.status_code, problem(shown)) == (200, "no-tariff")
+        assert 'action="/garage/leave"' not in shown.text
+        form = {"_csrf_token": token(http, "/garage"), "lot": "4", "ticket": number, "reason": "There is no price"}
+        assert http.post("/garage/void", data=form).status_code == 303
+    finally:
+        module_database.psql("update parking.tariffs set valid_until = null where lot_id = 4")
+    assert module_database.psql("select status from parking.tickets") == "void"
 
 
 @in_the_browser
@@ -234,7 +286,12 @@ async def test_the_amount_follows_the_clock_and_what_is_written_stays(
     await expect(page.locator("#activities li").first).to_contain_text("OTHER1")
     await expect(page.get_by_label("Why", exact=True)).to_have_value("I am still typing")
     await expect(page.get_by_label("Licence plate")).to_have_value("HALF")
-    await page.get_by_role("button", name="Take the money and let it out").click()
+    # Not what was shown when the driver was told; the amount that is shown now is.
+    await page.get_by_role("button", name=TAKE_THE_MONEY).click()
+    await expect(page.locator("#messages [data-kind=refusal]")).to_have_attribute("data-problem", "amount-changed")
+    await expect(page.locator(".bill tfoot")).to_contain_text("€30.00")
+    await expect(page.get_by_role("radio", name="Debit card").first).to_be_checked()
+    await page.get_by_role("button", name=TAKE_THE_MONEY).click()
     await expect(page.locator(".bill tfoot")).to_contain_text("Paid · Debit card")
     assert module_database.psql("select amount_cents from parking.payments") == "3000"
 
@@ -270,14 +327,31 @@ async def test_an_operator_changes_the_spaces_and_reads_the_report(
     module_database.psql(f"select parking.leave_garage({OF_ATTENDANT}, '{number}', 'Cash')")
     page = await at_the_desk(open_window, who=OPERATOR)
     await page.get_by_role("link", name="Settings of the garage").click()
+    stay = "select spaces, assumed_stay_seconds from parking.garages where lot_id = 4"
     await expect(page.get_by_label("Spaces")).to_have_value("140")
-    await expect(page.get_by_label("Hours that a vehicle")).to_have_value("4")
+    await expect(page.get_by_label("Hours")).to_have_value("4")
+    await expect(page.get_by_label("Minutes")).to_have_value("0")
     await page.get_by_label("Spaces").fill("12")
-    await page.get_by_label("Hours that a vehicle").fill("2.5")
+    await page.get_by_label("Hours").fill("2")
+    await page.get_by_label("Minutes").fill("30")
     await page.get_by_role("button", name="Save").click()
     await until_live(page)
     await expect(tile(page, "Free now")).to_have_text("12")
-    assert module_database.psql("select assumed_stay_seconds from parking.garages where lot_id = 4") == "9000"
+    assert module_database.psql(stay) == "12|9000"
+    # Whatever a client has set, the form can keep; and what is left empty stays.
+    module_database.psql(f"select parking.set_garage(parking.find_person('{OPERATOR}'), 4, assumed_stay_hours => 2.6)")
+    await page.get_by_role("link", name="Settings of the garage").click()
+    await expect(page.get_by_label("Minutes")).to_have_value("36")
+    await page.get_by_label("Spaces").fill("13")
+    await page.get_by_role("button", name="Save").click()
+    await expect(tile(page, "Free now")).to_have_text("13")
+    assert module_database.psql(stay) == "13|9360"
+    await page.get_by_role("link", name="Settings of the garage").click()
+    for field in ("Spaces", "Hours", "Minutes"):
+        await page.get_by_label(field).fill("")
+    await page.get_by_role("button", name="Save").click()
+    await expect(tile(page, "Free now")).to_have_text("13")
+    assert module_database.psql(stay) == "13|9360"
 
     await page.get_by_role("link", name="Reports").click()
     await page.get_by_role("link", name="Today").click()
@@ -339,13 +413,16 @@ def test_what_there_is_not(http: httpx.Client, module_service: Service, address:
         ("leave", {"ticket": "PS-0001", "method": "Cash"}, (400, "invalid-request")),
         (
             "lose",
-            {"ticket": "PS-0001", "plate": "A1", "method": "Cash", "amount": "1000", "reason": " "},
+            {"ticket": "PS-0001", "method": "Cash", "amount": "1000", "reason": " "},
             (422, "not-a-reason"),
         ),
         ("void", {"ticket": "PS-0001", "reason": ""}, (422, "not-a-reason")),
         ("settings", {"spaces": "0", "hours": "4"}, (422, "not-a-garage")),
         ("settings", {"spaces": "10", "hours": "0"}, (422, "not-a-garage")),
+        ("settings", {"spaces": "10", "minutes": "-1"}, (422, "not-a-garage")),
+        ("settings", {"spaces": "10", "hours": "168", "minutes": "1"}, (422, "not-a-garage")),
         ("settings", {"spaces": "many", "hours": "4"}, (400, "invalid-request")),
+        ("settings", {"spaces": "10", "hours": "2.5"}, (400, "invalid-request")),
     ],
 )
 def test_forms_that_no_page_sends(
@@ -391,7 +468,7 @@ async def test_axe_finds_nothing(
     later(module_database, 5)
     module_database.psql(f"""
         select parking.leave_garage({OF_ATTENDANT}, '{numbers[1]}', 'Cash');
-        select parking.lose_ticket({OF_ATTENDANT}, 4, 'AXE2', 'Cash', 'Lost');
+        select parking.lose_ticket({OF_ATTENDANT}, '{numbers[2]}', 'Cash', 'Lost');
         select parking.void_ticket({OF_ATTENDANT}, '{numbers[3]}', 'Error')""")
     page = await at_the_desk(open_window, f"ticket={numbers[0]}", who=OPERATOR, width=width, scheme=scheme)
     for address in (None, "/garage/report", "/garage/settings"):
@@ -412,17 +489,136 @@ def test_in_german(http: httpx.Client, module_service: Service, module_database:
         "Ein Fahrzeug fährt ein",
         "Im Parkhaus",
         "10,00\xa0€",
+        "Standard: 1 angefangene Stunde zu 10,00\xa0€",
         "Geld nehmen und ausfahren lassen",
         "Kreditkarte",
     ):
         assert words in text, words
 
 
+GERMAN_LINES = """
+    insert into parking.ticket_lines (tenant_id, ticket_id, position, kind, line, quantity, unit_cents, amount_cents,
+        tariff_id, day, minutes, percent, reason)
+    select 1, 1, 1 + row_number() over (), l.*
+    from (values ('none', 'x', 1, 0, 0, null::bigint, null::date, null::integer, null::integer, null),
+                 ('free', 'x', 1, 0, 0, 1, date '2027-05-10', 15, null, null),
+                 ('flat', 'x', 1, 500, 500, 1, null, null, null, null),
+                 ('started', 'x', 2, 500, 1000, 1, '2027-05-10', 60, 50, null),
+                 ('started', 'x', 3, 100, 300, 1, null, 90, null, null),
+                 ('day-cap', 'x', 1, -100, -100, null, '2027-05-10', null, null, null),
+                 ('stay-cap', 'x', 1, -100, -100, null, null, null, null, null),
+                 ('discount', 'x', 1, -100, -100, null, null, null, 10, null),
+                 ('refund', 'x', 1, -1500, -1500, null, null, null, null, 'Der Aufzug'),
+                 ('correction', 'x', 1, 100, 100, null, null, null, null, '100 % zu viel'))
+        l(kind, line, quantity, unit, amount, tariff, day, minutes, percent, reason)"""
+
+
+def test_every_kind_of_line_is_in_german(
+    http: httpx.Client, module_service: Service, module_database: Database
+) -> None:
+    number = enter(module_database, "GERMAN1")
+    module_database.psql(f"select parking.leave_garage({OF_ATTENDANT}, '{number}', 'Cash')")
+    module_database.psql(GERMAN_LINES)
+    signed_in(http, module_service, 10)
+    text = http.get(f"/garage?ticket={number}", headers={"Accept-Language": "de"}).text
+    assert re.findall(r"<th scope=\"row\"><bdi>(.*?)</bdi></th>", text) == [
+        "Standard: 1 angefangene Stunde zu 10,00\xa0€",
+        "Kostenlos",
+        "Standard, 10. Mai: die ersten 15 Minuten frei",
+        "Standard: Pauschale 5,00\xa0€",
+        "Standard, 10. Mai: 2 angefangene Stunden zu 5,00\xa0€, mit Dauerkarte 50\xa0% weniger",
+        "Standard: 3 × angefangene 90 Minuten zu 1,00\xa0€",
+        "Höchstbetrag des Tages, 10. Mai",
+        "Höchstbetrag des Aufenthalts",
+        "Rabatt von 10\xa0%",
+        "Erstattung: Der Aufzug",
+        "Berichtigung: 100 % zu viel",
+    ]
+
+
 def test_the_days_of_a_report_are_the_garages_own(
     http: httpx.Client, module_service: Service, module_database: Database
 ) -> None:
+    """Half past midnight by the garage's clock, which is the day before by UTC in summer and in winter."""
+    midnight = """
+        select (l.today + 1)::timestamp at time zone l.time_zone + interval '30 minutes' - clock_timestamp()
+        from parking.find_lot(4) l"""
+    module_database.psql(f"update parking_private.clock_shift set shift = ({midnight})")
     signed_in(http, module_service, 3)
-    today = dt.date.fromisoformat(module_database.psql("select today from parking.find_lot()"))
-    text = http.get(f"/garage/report?from={today}&until={today}").text
-    assert text.count("<tbody>") == 3
-    assert f'value="{today}"' in text
+    number = enter(module_database, "NIGHT1")
+    module_database.psql(f"select parking.leave_garage({OF_ATTENDANT}, '{number}', 'Cash')")
+    today = dt.date.fromisoformat(module_database.psql("select today from parking.find_lot(4)"))
+    assert module_database.psql("select (parking.clock() at time zone 'UTC')::date") == str(
+        today - dt.timedelta(days=1)
+    )
+    days = f"from={today - dt.timedelta(days=1)}&until={today}"
+    rows = list(csv.DictReader(http.get(f"/garage/report.csv?lot=4&{days}").text.splitlines()))
+    assert [(row["entered"], row["left"], row["revenue"]) for row in rows] == [("0", "0", "0.00"), ("1", "1", "10.00")]
+    tickets = http.get(f"/garage/tickets.csv?lot=4&from={today}&until={today}").text
+    assert f"{today} 00:30:" in tickets
+    # Without dates it is this month up to today, both by the garage's calendar.
+    text = http.get("/garage/report").text
+    assert f'name="until" required value="{today}"' in text
+    assert f'name="from" required value="{today.replace(day=1)}"' in text
+    tiles = [
+        re.findall(r"<dd><strong>(.*?)</strong>", http.get(f"/garage/report?from={day}&until={day}").text)
+        for day in (today - dt.timedelta(days=1), today)
+    ]
+    assert tiles == [["0.00", "0", "0"], ["€10.00", "1", "1"]]
+
+
+def test_a_plate_may_read_like_a_ticket(http: httpx.Client, module_service: Service, module_database: Database) -> None:
+    signed_in(http, module_service, 10)
+    enter(module_database, "B-AB 1")
+    number = enter(module_database, "PS 1234")
+    for what, found in (("PS 1234", number), ("ps 1", "PS-0001"), ("b ab 1", "PS-0001")):
+        answer = http.get("/garage/find", params={"what": what})
+        assert (answer.status_code, answer.headers["location"]) == (303, f"/garage?lot=4&ticket={found}#ticket"), what
+
+
+def test_without_a_setting_the_garage_is_ones_first_one(module_database: Database) -> None:
+    """Not the first lot, which is none."""
+    with (
+        Service(module_database) as service,
+        httpx.Client(base_url=service.url, timeout=60, trust_env=False) as http,
+    ):
+        signed_in(http, service, 10)
+        shown = http.get("/garage")
+        assert shown.status_code == 200
+        assert "<h1><bdi>Ostbahnhof</bdi></h1>" in shown.text
+        assert 'hx-ws:connect="/ws/garage?lot=4"' in shown.text
+
+
+def test_a_driver_sees_what_a_booking_costs(
+    http: httpx.Client, module_service: Service, module_database: Database
+) -> None:
+    """Before it is made, when it is, and in the list; where there is no tariff nothing is said of a price."""
+    signed_in(http, module_service, 1)
+    tomorrow = dt.date.fromisoformat(module_database.psql("select today + 1 from parking.find_lot(4)"))
+    board = f"/?lot=4&date={tomorrow}"
+    text = http.get(board).text
+    assert re.findall(r"<li>(\d\d–\d\d: .*?)</li>", text) == ["08–12: €40.00", "12–16: €40.00", "16–20: €40.00"]
+    assert "€" not in http.get(f"/?lot=1&date={tomorrow}").text
+    if not (cell := re.search(r'name="cell" value="(\d+-\d+-\d+)"', text)):
+        row = re.search(r'href="(/\?[^"]*row=[^"]*)"', text)
+        assert row
+        cell = re.search(r'name="cell" value="(\d+-\d+-\d+)"', http.get(unescape(row[1])).text)
+    assert cell
+    form = {"_csrf_token": token(http, board), "date": str(tomorrow), "lot": "4", "cell": cell[1]}
+    try:
+        booked = http.post("/book", data=form)
+        assert booked.status_code == 303, booked.text
+        assert "It costs €40.00." in http.get(booked.headers["location"]).text
+        assert "Price: €40.00" in http.get("/bookings").text
+        assert "Preis: 40,00\xa0€" in http.get("/bookings", headers={"Accept-Language": "de"}).text
+    finally:
+        module_database.psql("truncate parking.reservations cascade")
+    spot = module_database.psql("select min(id) from parking.spots where lot_id = 1")
+    module_database.psql(f"""
+        select from parking.book(1, {spot}, '{tomorrow} 08:00 Europe/Berlin', '{tomorrow} 12:00 Europe/Berlin')""")
+    try:
+        text = http.get("/bookings").text
+        assert "08:00" in text or "08–12" in text
+        assert "Price" not in text
+    finally:
+        module_database.psql("truncate parking.reservations cascade")

@@ -86,9 +86,7 @@ async def test_a_plate_has_one_open_ticket_in_a_garage(connect: Connect, plate: 
         await enter(service, plate)
     # Another garage would take it: it is the desk there that knows better.
     await enter(service, plate, lot=LARGE_LOT)
-    by_plate = await one_row(
-        service, "select * from parking.find_open_ticket($1, $2, $3)", ATTENDANT, LOT, plate.lower()
-    )
+    by_plate = await one_row(service, "select * from parking.look_up_ticket($1, $2, $3)", ATTENDANT, LOT, plate.lower())
     assert by_plate["ticket_number"] == first
     await leave(service, first)
     assert await enter(service, plate) == "PS-0003"
@@ -121,6 +119,123 @@ async def test_without_a_garage_nobody_enters(connect: Connect) -> None:
         await enter(service, "A 1", lot=4711)
 
 
+async def test_who_names_no_garage_means_the_first_one(connect: Connect) -> None:
+    """The attendant's tenant has two lots before its garage; the other tenant's one lot is none, until it is opened."""
+    service, superuser = await connect(), await connect("postgres")
+    stats = await one_row(service, STATS, ATTENDANT, None)
+    assert (stats["lot_id"], stats["time_zone"], stats["name"]) == (LOT, "Europe/Berlin", "Ostbahnhof")
+    with refused("no-garage", 404):
+        await service.fetch(STATS, ADMIN_OF_RIVERSIDE, None)
+    await set_garage(superuser, lot=LARGE_LOT)
+    assert (await one_row(service, STATS, ATTENDANT, None))["lot_id"] == LARGE_LOT
+
+
+RETIRE_LOT = "select parking.retire_lot($1, $2)"
+
+
+async def test_a_lot_is_not_retired_while_vehicles_are_inside(connect: Connect) -> None:
+    service = await connect()
+    paid, void = await enter(service, "A 1"), await enter(service, "A 2")
+    with refused("garage-not-empty", 409):
+        await service.fetch(RETIRE_LOT, OPERATOR, LOT)
+    await leave(service, paid)
+    with refused("garage-not-empty", 409):
+        await service.fetch(RETIRE_LOT, OPERATOR, LOT)
+    await service.fetch("select parking.void_ticket($1, $2, 'Error')", ATTENDANT, void)
+    await service.fetch(RETIRE_LOT, OPERATOR, LOT)
+    with refused("unknown-lot", 404):
+        await enter(service, "A 3")
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+async def test_who_enters_while_the_lot_is_retired_does_not_get_in(connect: Connect, guarded: bool) -> None:
+    """Without the second look a vehicle is inside of a lot that there is not any more."""
+    one, other, superuser = await connect(), await connect(), await connect("postgres")
+    if not guarded:
+        await edit_function(
+            superuser,
+            "parking.enter_garage(bigint,bigint,text,text)",
+            "l.id = v_lot.id and l.retired_at is null",
+            "l.id = v_lot.id",
+        )
+    transaction = one.transaction()
+    await transaction.start()
+    await one.fetch(RETIRE_LOT, OPERATOR, LOT)
+    entering = asyncio.ensure_future(enter(other, "A 1"))
+    await waits_for_a_lock(superuser)
+    await transaction.commit()
+    if guarded:
+        with refused("unknown-lot", 404):
+            await entering
+    else:
+        assert await entering == "PS-0001"
+
+
+async def test_who_is_inside_of_a_retired_lot_may_leave(connect: Connect) -> None:
+    """Such as one that was retired before that was refused."""
+    service, superuser = await connect(), await connect("postgres")
+    tickets = [await enter(service, f"A {n}") for n in range(3)]
+    await superuser.execute("update parking.lots set retired_at = parking.clock() where id = $1", LOT)
+    assert (await leave(service, tickets[0]))["time_zone"] == "Europe/Berlin"
+    lost = await one_row(service, "select * from parking.lose_ticket($1, $2, 'Cash', 'Lost')", ATTENDANT, tickets[1])
+    assert (lost["status"], lost["time_zone"]) == ("lost", "Europe/Berlin")
+    void = await one_row(service, "select * from parking.void_ticket($1, $2, 'Error')", ATTENDANT, tickets[2])
+    assert (void["status"], void["time_zone"]) == ("void", "Europe/Berlin")
+    refund = await one_row(
+        service, "select * from parking.refund_ticket($1, $2, 100, 'Kindness')", OPERATOR, tickets[0]
+    )
+    assert refund["time_zone"] == "Europe/Berlin"
+    assert (await one_row(service, FIND, ATTENDANT, tickets[0], None))["amount_cents"] == 900
+
+
+FIND = "select * from parking.find_ticket($1, $2, $3)"
+LOOK_UP = "select * from parking.look_up_ticket($1, $2, $3)"
+
+
+async def test_the_desk_of_one_garage_does_not_learn_of_another_ones_tickets(connect: Connect) -> None:
+    """To the letter: what is said of a ticket elsewhere is what is said of one that there is not."""
+    service, superuser = await connect(), await connect("postgres")
+    await set_garage(superuser, lot=LARGE_LOT)
+    elsewhere, here = await enter(service, "A 1", lot=LARGE_LOT), await enter(service, "A 1")
+    leave_here = "select * from parking.leave_garage($1, $2, 'Cash', $3)"
+    for statement in (FIND, leave_here):
+        told = []
+        for number in (elsewhere, "PS-9999"):
+            with pytest.raises(asyncpg.PostgresError) as refusal:
+                await service.fetch(statement, ATTENDANT, number, LOT)
+            assert refusal.value.constraint_name == "unknown-ticket"
+            told.append(str(refusal.value).replace(number, "…"))
+        assert told[0] == told[1]
+    assert (await one_row(service, leave_here, ATTENDANT, here, LOT))["status"] == "paid"
+    with refused("no-tariff", 422):
+        await service.fetch(leave_here, ATTENDANT, elsewhere, None)
+
+
+async def test_what_somebody_asks_for_is_a_number_or_a_plate(connect: Connect) -> None:
+    service, superuser = await connect(), await connect("postgres")
+    await set_garage(superuser, lot=LARGE_LOT)
+    first = await enter(service, "B-AB 1")
+    # A plate that reads like a number of a ticket: of one that there is not, of one elsewhere, and of one that is here.
+    plate = await enter(service, "PS 1234")
+    await enter(service, "M-X 3", lot=LARGE_LOT)
+    elsewhere = await enter(service, "ps 3")
+    second = await enter(service, "PS 1")
+    asked = {"ps 1": first, "PS-0001": first, " ps-1 ": first, "b ab 1": first, "PS 1234": plate, "ps3": elsewhere}
+    for what, number in asked.items():
+        assert (await one_row(service, LOOK_UP, ATTENDANT, LOT, what))["ticket_number"] == number, what
+    await leave(service, first)
+    # Who is inside goes before who has left, and may then be looked for by the number.
+    assert (await one_row(service, LOOK_UP, ATTENDANT, LOT, "PS 1"))["ticket_number"] == second
+    await leave(service, second)
+    assert (await one_row(service, LOOK_UP, ATTENDANT, LOT, "PS 1"))["ticket_number"] == first
+    for unknown in ("PS-9999", "b ab 1", "M-X 3", "1"):
+        with refused("unknown-ticket", 404):
+            await service.fetch(LOOK_UP, ATTENDANT, LOT, unknown)
+    for wrong in ("---", "", None, "PS-" + "1" * 30):
+        with refused("not-a-plate", 422):
+            await service.fetch(LOOK_UP, ATTENDANT, LOT, wrong)
+
+
 async def everything(superuser: asyncpg.Connection) -> list[Any]:
     """All rows that an exit writes."""
     tables = "tickets", "ticket_lines", "payments", "events", "audit"
@@ -139,8 +254,8 @@ async def test_a_second_exit_changes_nothing_and_says_so(connect: Connect) -> No
         await leave(service, ticket, "Cash")
     with refused("ticket-closed", 409):
         await service.fetch("select from parking.void_ticket($1, $2, 'Error')", ATTENDANT, ticket)
-    with refused("unknown-ticket", 404):
-        await service.fetch("select from parking.lose_ticket($1, $2, 'A1', 'Cash', 'Lost')", ATTENDANT, LOT)
+    with refused("ticket-closed", 409):
+        await service.fetch("select from parking.lose_ticket($1, $2, 'Cash', 'Lost')", ATTENDANT, ticket)
     assert await everything(superuser) == before
     found = await one_row(service, "select * from parking.find_ticket($1, $2)", ATTENDANT, ticket)
     assert found == paid
@@ -171,7 +286,7 @@ async def test_a_stay_is_paid_once_even_if_the_functions_forget(connect: Connect
         superuser, close, "perform parking_private.require_still_open(ticket, lot);", "perform ticket.id;"
     )
     await edit_function(superuser, close, "and t.status = 'open'", "")
-    await edit_function(superuser, close, "l.position, 'charge'", "l.position + 100, 'charge'")
+    await edit_function(superuser, close, "ticket.id, l.position, l.kind", "ticket.id, l.position + 100, l.kind")
     before = await everything(superuser)
     with pytest.raises(asyncpg.UniqueViolationError, match="a_stay_is_paid_once"):
         await leave(service, ticket)
@@ -233,6 +348,7 @@ async def test_fewer_spaces_than_vehicles(connect: Connect) -> None:
     await set_garage(superuser, spaces=2)
     stats = await one_row(service, STATS, ATTENDANT, LOT)
     assert (stats["total_spaces"], stats["occupied_spaces"], stats["available_spaces"]) == (2, 3, 0)
+    assert stats["occupied_percent"] == 100
     await leave(service, tickets[0])
     with refused("garage-full", 409):
         await enter(service, "B 1")
@@ -242,14 +358,29 @@ async def test_fewer_spaces_than_vehicles(connect: Connect) -> None:
 
 @pytest.mark.parametrize(
     ("spaces", "hours"),
-    [(0, 4), (-1, 4), (100001, 4), (None, 4), (140, 0), (140, -1), (140, 168.1), (140, 0.001), (140, None)],
+    [(0, 4), (-1, 4), (100001, 4), (140, 0), (140, -1), (140, 168.1), (140, 0.001)],
 )
-async def test_what_is_no_garage(connect: Connect, spaces: int | None, hours: float | None) -> None:
+async def test_what_is_no_garage(connect: Connect, spaces: int, hours: float) -> None:
     service = await connect()
     with refused("not-a-garage", 422):
         await service.fetch(
             "select from parking.set_garage($1, $2, $3, $4::double precision::numeric)", OPERATOR, LOT, spaces, hours
         )
+
+
+async def test_what_is_left_out_of_the_settings_stays(connect: Connect) -> None:
+    service, superuser = await connect(), await connect("postgres")
+    settings = "select spaces, assumed_stay from parking.set_garage($1, $2, $3, $4::double precision::numeric)"
+    usual = await one_row(superuser, settings, OPERATOR, LARGE_LOT, None, None)
+    assert tuple(usual) == (140, timedelta(hours=4))
+    for spaces, hours, expected in (
+        (20, None, (20, timedelta(hours=4))),
+        (None, 2.6, (20, timedelta(hours=2, minutes=36))),
+        (30, None, (30, timedelta(hours=2, minutes=36))),
+        # In whole minutes, which is what a form has.
+        (None, 0.0175, (30, timedelta(minutes=1))),
+    ):
+        assert tuple(await one_row(service, settings, OPERATOR, LARGE_LOT, spaces, hours)) == expected
 
 
 async def test_settings_leave_a_trace(connect: Connect) -> None:
@@ -317,6 +448,11 @@ async def test_a_day_ends_at_midnight_of_the_garage(connect: Connect) -> None:
     stats = await one_row(service, STATS, ATTENDANT, LOT)
     assert (stats["todays_revenue_cents"], stats["vehicles_processed_today"]) == (2000, 1)
     assert 3600 <= stats["average_stay_seconds"] < 3700
+    assert (str(stats["average_stay_hours"]), stats["occupied_percent"], str(stats["today"])) == (
+        "1.0",
+        0,
+        "2027-05-11",
+    )
 
 
 async def test_the_price_is_that_of_the_plate_and_the_vehicle(connect: Connect) -> None:
@@ -334,17 +470,54 @@ async def test_the_price_is_that_of_the_plate_and_the_vehicle(connect: Connect) 
     assert amounts == [500, 1000, 3000]
 
 
+async def test_a_line_says_the_same_in_data(connect: Connect) -> None:
+    """Before it is paid and afterwards, for whoever has other words than the line."""
+    service, superuser = await connect(), await connect("postgres")
+    await superuser.execute(
+        "select from parking.set_tariff($1, $2, 'Standard', 1000, cap_day_cents => 2500, free_minutes => 10)",
+        OPERATOR,
+        LOT,
+    )
+    await superuser.execute(
+        "update parking.tariffs set valid_from = '2027-01-01' where name = 'Standard' and valid_until is null"
+    )
+    await superuser.execute(
+        "select from parking.grant_concession($1, 'season-pass', $2, plate => 'A1', percent => 50)", OPERATOR, LOT
+    )
+    await set_clock(superuser, "2027-05-10 20:00")
+    ticket = await enter(service, "A 1")
+    await set_clock(superuser, "2027-05-11 12:00")
+    due = "select kind, tariff, day::text, minutes, percent, reason, amount_cents from parking.amount_due($1, $2)"
+    expected = [
+        ("free", "Standard", "2027-05-10", 10, None, None, 0),
+        ("started", "Standard", "2027-05-10", 60, 50, None, 2000),
+        ("started", "Standard", "2027-05-11", 60, 50, None, 6000),
+        ("day-cap", None, "2027-05-11", None, None, None, -3500),
+    ]
+    assert [tuple(row) for row in await service.fetch(due, ATTENDANT, ticket)] == expected
+    await leave(service, ticket)
+    await service.fetch("select from parking.refund_ticket($1, $2, 100, 'Kindness')", OPERATOR, ticket)
+    assert [tuple(row) for row in await service.fetch(due, ATTENDANT, ticket)] == [
+        *expected,
+        ("refund", None, None, None, None, "Kindness", -100),
+    ]
+
+
 async def test_without_a_tariff_nobody_pays_and_nobody_is_trapped(connect: Connect) -> None:
     service, superuser = await connect(), await connect("postgres")
     await set_garage(superuser, lot=LARGE_LOT)
     ticket, other = await enter(service, "A 1", lot=LARGE_LOT), await enter(service, "A 2", lot=LARGE_LOT)
     assert (await one_row(service, STATS, ATTENDANT, LARGE_LOT))["hourly_rate_cents"] is None
+    has_price = "select parking.has_price($1, $2)"
+    assert not await service.fetchval(has_price, ATTENDANT, ticket)
     before = await everything(superuser)
     with refused("no-tariff", 422):
         await leave(service, ticket)
     assert await everything(superuser) == before
     await superuser.execute("select from parking.set_tariff($1, $2, 'Standard', 700)", OPERATOR, LARGE_LOT)
+    assert await service.fetchval(has_price, ATTENDANT, ticket)
     assert (await leave(service, ticket))["amount_cents"] == 700
+    assert await service.fetchval(has_price, ATTENDANT, ticket)
     voided = await one_row(
         service, "select * from parking.void_ticket($1, $2, ' Nobody set a price ')", ATTENDANT, other
     )
@@ -380,8 +553,10 @@ async def test_a_booking_keeps_its_quote(connect: Connect) -> None:
     base = hours_ahead(1)
     show = "select quoted_cents, currency from parking.show_reservation($1, $2)"
     booked = await one_row(service, BOOK, DRIVER_1, SPOT, base, base + timedelta(hours=2))
+    assert (booked["quoted_cents"], booked["currency"]) == (2000, "EUR")
     assert tuple(await one_row(service, show, DRIVER_1, booked["id"])) == (2000, "EUR")
-    await service.fetch(RESCHEDULE, DRIVER_1, booked["id"], None, base + timedelta(hours=2.5))
+    moved = await one_row(service, RESCHEDULE, DRIVER_1, booked["id"], None, base + timedelta(hours=2.5))
+    assert (moved["quoted_cents"], moved["currency"]) == (3000, "EUR")
     assert tuple(await one_row(service, show, DRIVER_1, booked["id"])) == (3000, "EUR")
     # What was agreed on stays, whatever is charged since.
     await superuser.execute("select from parking.set_tariff($1, $2, 'Standard', 5000)", OPERATOR, LOT)
@@ -397,14 +572,47 @@ async def test_a_booking_keeps_its_quote(connect: Connect) -> None:
     assert tuple(await one_row(service, show, DRIVER_2, free["id"])) == (None, None)
 
 
+async def test_what_the_slots_of_a_day_cost(connect: Connect) -> None:
+    service, superuser = await connect(), await connect("postgres")
+    await set_clock(superuser, "2027-05-10 13:00")
+    prices = "select slot, least_cents, most_cents, currency from parking.slot_prices($1, $2::text::date, $3, $4)"
+    assert await service.fetch(prices, LARGE_LOT, "2027-05-10", DRIVER_1, None) == [], "a lot without tariffs"
+    for day, slots in (
+        ("2027-05-10", ["12–16", "16–20"]),
+        ("2027-05-11", ["08–12", "12–16", "16–20"]),
+        ("2027-05-09", []),
+    ):
+        told = await service.fetch(prices, LOT, day, DRIVER_1, None)
+        assert [tuple(row) for row in told] == [(slot, 4000, 4000, "EUR") for slot in slots]
+    await superuser.execute(
+        "select from parking.set_tariff($1, $2, 'Electric', 1500, spot_type => 'ev')", OPERATOR, LOT
+    )
+    await superuser.execute(
+        "select from parking.grant_concession($1, 'discount', person => $2, percent => 10)", OPERATOR, DRIVER_2
+    )
+    told = await service.fetch(prices, LOT, "2027-05-11", None, None)
+    assert {(row["least_cents"], row["most_cents"]) for row in told} == {(4000, 6000)}
+    told = await service.fetch(prices, LOT, "2027-05-11", DRIVER_2, "ev")
+    assert {(row["least_cents"], row["most_cents"]) for row in told} == {(5400, 5400)}, "with the discount of who asks"
+    with refused("day-out-of-range", 422):
+        await service.fetch(prices, LOT, "1999-12-31", None, None)
+    # What is shown is what is kept with the booking.
+    starts = datetime(2027, 5, 11, 8, tzinfo=BERLIN)
+    booked = await one_row(service, BOOK, DRIVER_2, SPOT, starts, starts + timedelta(hours=4))
+    told = await service.fetch(prices, LOT, "2027-05-11", DRIVER_2, "regular")
+    assert booked["quoted_cents"] == told[0]["least_cents"] == 3600
+
+
 DESK = [
     "select from parking.garage_stats({actor}, 4)",
     "select from parking.enter_garage({actor}, 4, 'B 1')",
     "select from parking.find_ticket({actor}, 'PS-0001')",
+    "select from parking.look_up_ticket({actor}, 4, 'A 1')",
+    "select from parking.has_price({actor}, 'PS-0001')",
     "select from parking.amount_due({actor}, 'PS-0001')",
     "select from parking.leave_garage({actor}, 'PS-0001', 'Cash')",
     "select from parking.void_ticket({actor}, 'PS-0002', 'Error')",
-    "select from parking.lose_ticket({actor}, 4, 'A 3', 'Cash', 'Lost')",
+    "select from parking.lose_ticket({actor}, 'PS-0003', 'Cash', 'Lost')",
     "select from parking.list_activities({actor}, 4)",
     "select from parking.overstays({actor}, 4)",
     "select from parking.list_payment_methods({actor})",
@@ -466,7 +674,7 @@ async def test_reports_of_several_days(connect: Connect) -> None:
     await service.fetch("select from parking.void_ticket($1, $2, 'Error')", ATTENDANT, two)
     long = await enter(service, "A 3")
     await set_clock(superuser, "2027-05-11 12:00")
-    await service.fetch("select from parking.lose_ticket($1, $2, 'A3', 'Cash', 'Lost')", ATTENDANT, LOT)
+    await service.fetch("select from parking.lose_ticket($1, $2, 'Cash', 'Lost')", ATTENDANT, long)
     await service.fetch("select from parking.refund_ticket($1, $2, 500, 'Kindness')", OPERATOR, one)
     days = datetime(2027, 5, 10, tzinfo=BERLIN).date(), datetime(2027, 5, 12, tzinfo=BERLIN).date()
     report = await service.fetch("select * from parking.garage_report($1, $2, $3, $4)", OPERATOR, LOT, *days)

@@ -193,6 +193,10 @@ class Model:
         return self.inside(self.now), len(inside), overstaying, revenue, len(stays), seconds
 
 
+LOSE = """
+    select parking.lose_ticket($1, f.ticket_number, 'Card', 'Lost') from parking.look_up_ticket($1, $2, $3) f"""
+
+
 def number(which: int) -> str:
     return f"PS-{which + 1:04}"
 
@@ -206,7 +210,7 @@ async def attempt(service: asyncpg.Connection, step: Step, now: int) -> str:
         case Leave(which):
             statement = ("select parking.leave_garage($1, $2, 'Cash')", ATTENDANT, number(which))
         case Lose(plate):
-            statement = ("select parking.lose_ticket($1, $2, $3, 'Card', 'Lost')", ATTENDANT, LOT, plate)
+            statement = (LOSE, ATTENDANT, LOT, plate)
         case Void(which):
             statement = ("select parking.void_ticket($1, $2, 'Error')", ATTENDANT, number(which))
         case Amend(which, kind, cents):

@@ -71,7 +71,7 @@ async def test_why_is_always_said(connect: Connect, reason: str | None) -> None:
     with refused("not-a-reason", 422):
         await service.fetch("select parking.void_ticket($1, $2, $3)", ATTENDANT, other, reason)
     with refused("not-a-reason", 422):
-        await service.fetch("select parking.lose_ticket($1, $2, 'A2', 'Cash', $3)", ATTENDANT, LOT, reason)
+        await service.fetch("select parking.lose_ticket($1, $2, 'Cash', $3)", ATTENDANT, other, reason)
 
 
 async def test_only_what_was_paid_can_be_given_back(connect: Connect) -> None:

@@ -154,6 +154,7 @@ CALLS: Mapping[str, Call] = {
     "find_reservation": Call(own_reservation(), "select * from parking.find_reservation({actor}, {reservation})"),
     "show_reservation": Call(own_reservation(), "select * from parking.show_reservation({actor}, {reservation})"),
     # Prices.
+    "slot_prices": Call(reading("unknown-lot"), "select * from parking.slot_prices({lot}, current_date, {actor})"),
     "quote": Call(reading("unknown-lot"), f"select * from parking.quote({{lot}}, {SOON}, actor => {{actor}})"),
     "list_tariffs": Call(reading("unknown-lot"), "select * from parking.list_tariffs({lot}, {actor})"),
     "set_tariff": Call(
@@ -173,14 +174,15 @@ CALLS: Mapping[str, Call] = {
     "find_garage": Call(reading("unknown-lot"), "select * from parking.find_garage({garage}, {actor})"),
     "enter_garage": Call(building("unknown-lot"), "select * from parking.enter_garage({actor}, {garage}, 'B NEW 1')"),
     "find_ticket": Call(building("unknown-ticket"), "select * from parking.find_ticket({actor}, '{ticket}')"),
-    "find_open_ticket": Call(
-        building("unknown-lot"), "select * from parking.find_open_ticket({actor}, {garage}, '{plate}')"
+    "look_up_ticket": Call(
+        building("unknown-lot"), "select * from parking.look_up_ticket({actor}, {garage}, '{plate}')"
     ),
     "list_payment_methods": Call(running(), "select * from parking.list_payment_methods({actor})"),
     "amount_due": Call(building("unknown-ticket"), "select * from parking.amount_due({actor}, '{ticket}')"),
     "leave_garage": Call(building("unknown-ticket"), "select * from parking.leave_garage({actor}, '{ticket}', 'Cash')"),
+    "has_price": Call(building("unknown-ticket"), "select parking.has_price({actor}, '{ticket}')"),
     "lose_ticket": Call(
-        building("unknown-lot"), "select * from parking.lose_ticket({actor}, {garage}, '{plate}', 'Cash', 'Lost')"
+        building("unknown-ticket"), "select * from parking.lose_ticket({actor}, '{ticket}', 'Cash', 'Lost')"
     ),
     "void_ticket": Call(building("unknown-ticket"), "select * from parking.void_ticket({actor}, '{ticket}', 'Error')"),
     "refund_ticket": Call(

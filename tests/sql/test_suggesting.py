@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from tests.conftest import Connect
+from tests.sql.garage import OTHER_SPOT, SPOT, enter, set_garage
 from tests.sql.test_board import at, set_clock
 from tests.support.sql import (
     BOOK,
@@ -151,6 +152,29 @@ async def test_what_is_offered_can_be_booked(service: asyncpg.Connection) -> Non
                 booked = await one_row(service, BOOK, DRIVER_2, row["spot_id"], row["starts"], row["ends"])
                 assert booked["status"] == "active"
                 await service.fetch("select parking.cancel($1, $2)", DRIVER_2, booked["id"])
+
+
+async def test_nothing_is_offered_for_a_time_at_which_the_garage_is_full(
+    service: asyncpg.Connection, connect: Connect
+) -> None:
+    """One of two spaces is a vehicle's that is assumed to stay until eleven, and the other one is booked."""
+    superuser = await connect("postgres")
+    await set_garage(superuser, spaces=2)
+    await enter(service, "A 1")
+    await service.fetch(BOOK, DRIVER_1, SPOT, at(8), at(12))
+    full = await alternatives(service, SPOT, at(8), at(12), 9)
+    assert others(full) == []
+    assert later(full)[0] == (at(12), at(16))
+    # From twelve on the other spots are free.
+    assert others(await alternatives(service, SPOT, at(12), at(16), 9))
+    # A time that is full goes by, though the spot is free then.
+    await service.fetch(BOOK, DRIVER_1, OTHER_SPOT, at(12), at(16))
+    await set_garage(superuser, spaces=1)
+    assert later(await alternatives(service, SPOT, at(8), at(12), 9))[0] == (at(16), at(20))
+    for row in await alternatives(service, SPOT, at(8), at(12), 9):
+        async with service.transaction():
+            booked = await one_row(service, BOOK, DRIVER_2, row["spot_id"], row["starts"], row["ends"])
+            await service.fetch("select parking.cancel($1, $2)", DRIVER_2, booked["id"])
 
 
 async def test_a_days_clock_change_moves_no_slot(service: asyncpg.Connection, connect: Connect) -> None:
