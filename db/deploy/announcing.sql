@@ -48,7 +48,7 @@ create function parking_private.announce(
 as $$
 declare
     c_bell   constant integer := 727564;  -- any number that no other advisory lock of this database uses
-    v_window integer := (extract(epoch from announce.at) * 20)::bigint % 2147483647;
+    v_window integer := (date_part('epoch', announce.at) * 20)::bigint % 2147483647;
 begin
     insert into parking.events (tenant_id, epoch, type, lot_id, spot_id, reservation_id, actor_id, starts, ends, at, former_starts, former_ends)
     select announce.tenant, l.epoch, announce.type, announce.lot, announce.spot, announce.reservation, announce.actor,
