@@ -66,7 +66,8 @@ select s.cursor as now,
        pg_snapshot_xmax(s.snapshot)::text::bigint as first_unstarted,
        e.cursor, e.id, e.type, e.lot_id, e.spot_id, e.starts, e.ends, e.at, e.time_zone, e.former_starts, e.former_ends
 from (select parking.event_cursor() as cursor, pg_current_snapshot() as snapshot offset 0) s
-left join lateral parking.events_after($1, until => s.cursor, at_most => $2) e on $1 is not null
+-- Without a cursor from now on, and not from the beginning of the record.
+left join lateral parking.events_after(coalesce($1, s.cursor), until => s.cursor, at_most => $2) e on true
 """
 
 MISSED = """
