@@ -104,17 +104,24 @@ def server_of(app: Any, *, lifespan: Literal["on", "off"]) -> Server:  # noqa: A
     return Server(config)
 
 
+def collect_seldom() -> None:
+    """Have no full collection of garbage in the middle of a broadcast.
+
+    It looks at everything that a thousand sockets hold, and for those 100 ms nothing is sent. What is here by now
+    stays; and collections are so seldom that little of what a broadcast makes lives to grow old.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 100)
+
+
 async def serve(settings: Settings, listener: socket.socket) -> int:
     """Serve until a signal comes, and for the configured delay; then stop within GRACE_SECONDS, open sockets or not.
 
     The exit status. A second signal ends the delay.
     """
     app = create_app(settings)
-    # A full collection looks at everything that a thousand sockets hold, and for those 100 ms nothing is sent. What is
-    # here by now stays; and collections are so seldom that little of what a broadcast makes lives to grow old.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 100)
+    collect_seldom()
     server = server_of(app, lifespan="on")
     stopped = False
     loop = asyncio.get_running_loop()

@@ -35,8 +35,13 @@ from service.zones import zone_of
 log = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 0.25
-# How soon, how seldom and how long to look again for the transactions that were still running when the bell rang.
-STRAGGLER_SECONDS: Final = (0.005, 0.1, 1.0)
+# When to look again for the transactions that were still running when the bell rang: soon, then so often as long as the
+# writers of one wave take to commit, then ever more seldom, and for how long at all.
+SOON_SECONDS: Final = 0.005
+OFTEN_SECONDS: Final = 0.01
+WAVE_SECONDS: Final = 0.05
+SELDOM_SECONDS: Final = 0.1
+PATIENCE_SECONDS: Final = 1.0
 # A listening connection that does not answer for so long is dead, whatever TCP believes.
 SILENCE_SECONDS: Final = 2.0
 LONGEST_RECONNECT_SECONDS: Final = 2.0
@@ -66,7 +71,8 @@ select s.cursor as now,
        pg_snapshot_xmax(s.snapshot)::text::bigint as first_unstarted,
        e.cursor, e.id, e.type, e.lot_id, e.spot_id, e.starts, e.ends, e.at, e.time_zone, e.former_starts, e.former_ends
 from (select parking.event_cursor() as cursor, pg_current_snapshot() as snapshot offset 0) s
-left join lateral parking.events_after($1, until => s.cursor, at_most => $2) e on $1 is not null
+-- Without a cursor from now on, and not from the beginning of the record.
+left join lateral parking.events_after(coalesce($1, s.cursor), until => s.cursor, at_most => $2) e on true
 """
 
 MISSED = """
@@ -280,7 +286,6 @@ class Feed:
 
     async def _follow(self, connection: asyncpg.Connection[Record]) -> None:
         """Read on each bell, soon again while a transaction that ran at the bell still runs, and else now and then."""
-        soonest, seldom, patience = STRAGGLER_SECONDS
         loop = asyncio.get_running_loop()
         try:
             await self._read(connection)
@@ -292,16 +297,21 @@ class Feed:
         self.lists.spoil()
         # And which lots were changed while nobody listened, nobody knows.
         self._tell_changed(self._followers)
-        goal, deadline, pause = 0, 0.0, POLL_SECONDS
+        goal, rung_at, pause = 0, 0.0, POLL_SECONDS
         while True:
             rung = await self._wait(pause)
             oldest_running, first_unstarted = await self._read(connection)
+            now = loop.time()
             if rung:
-                goal, deadline, pause = first_unstarted, loop.time() + patience, soonest
-            if oldest_running >= goal or loop.time() > deadline:
+                goal, rung_at = first_unstarted, now
+            if oldest_running >= goal or now > rung_at + PATIENCE_SECONDS:
                 pause = POLL_SECONDS
-            elif not rung:
-                pause = min(pause * 2, seldom)
+            elif rung:
+                pause = SOON_SECONDS
+            elif now < rung_at + WAVE_SECONDS:
+                pause = OFTEN_SECONDS
+            else:
+                pause = min(pause * 2, SELDOM_SECONDS)
 
     async def _wait(self, seconds: float) -> bool:
         """Whether the bell rang within this time."""

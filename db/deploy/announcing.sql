@@ -48,7 +48,7 @@ create function parking_private.announce(
 as $$
 declare
     c_bell   constant integer := 727564;  -- any number that no other advisory lock of this database uses
-    v_window integer := (extract(epoch from announce.at) * 20)::bigint % 2147483647;
+    v_window integer := (date_part('epoch', announce.at) * 20)::bigint % 2147483647;
 begin
     insert into parking.events (tenant_id, epoch, type, lot_id, spot_id, reservation_id, actor_id, starts, ends, at, former_starts, former_ends)
     select announce.tenant, l.epoch, announce.type, announce.lot, announce.spot, announce.reservation, announce.actor,
@@ -164,14 +164,18 @@ comment on function parking_private.read_cursor(text) is
 
 create function parking.event_cursor()
     returns text
-    language sql
+    -- Not in SQL, which would be planned anew in each call.
+    language plpgsql
     stable
     security definer
     set search_path = pg_catalog, parking, parking_private, pg_temp
-begin atomic
-    select concat_ws('~', l.epoch, s.now)
-    from parking_private.event_log l, parking_private.settled_snapshot(l.epoch, l.forgotten) s (now);
-end;
+as $$
+begin
+    return (
+        select concat_ws('~', l.epoch, parking_private.settled_snapshot(l.epoch, l.forgotten))
+        from parking_private.event_log l);
+end
+$$;
 
 comment on function parking.event_cursor() is
 $$A cursor that stands behind everything that has happened so far.
@@ -185,6 +189,60 @@ Example:
     (0 rows)$$;
 
 grant execute on function parking.event_cursor() to parking_service, parking_dba;
+
+
+-- One plan serves every cursor, and PL/pgSQL keeps it: so the ends of the snapshots are sub-selects, into which the planner does not
+-- look, and there are two of them, between which it expects little. To plan anew for each cursor, over all partitions, took longer
+-- than to read.
+create function parking_private.events_between(
+    epoch  integer,
+    before pg_snapshot,
+    batch  pg_snapshot
+)
+    returns setof parking.events
+    language sql
+    stable
+begin atomic
+    select e.tenant_id, e.id, e.epoch, e.xid, e.type, e.lot_id, e.spot_id, e.reservation_id, e.actor_id, e.starts, e.ends, e.at,
+           e.former_starts, e.former_ends
+    from parking.events e
+    where e.epoch = events_between.epoch
+      and e.xid >= (select pg_snapshot_xmax(events_between.before))
+      and e.xid < (select pg_snapshot_xmax(events_between.batch))
+      and pg_visible_in_snapshot(e.xid, events_between.batch)
+    union all
+    select e.tenant_id, e.id, e.epoch, e.xid, e.type, e.lot_id, e.spot_id, e.reservation_id, e.actor_id, e.starts, e.ends, e.at,
+           e.former_starts, e.former_ends
+    from parking.events e
+    where e.epoch = events_between.epoch
+      and e.xid = any (array(select pg_snapshot_xip(events_between.before)))
+      and pg_visible_in_snapshot(e.xid, events_between.batch);
+end;
+
+comment on function parking_private.events_between(integer, pg_snapshot, pg_snapshot) is
+    'The events that one snapshot sees and the one before did not; found by their transactions, in no order.';
+
+
+create function parking_private.last_of_reading(
+    epoch  integer,
+    before pg_snapshot,
+    batch  pg_snapshot,
+    lot    bigint
+)
+    returns bigint
+    language plpgsql
+    stable
+as $$
+begin
+    return (
+        select max(e.id)
+        from parking_private.events_between(last_of_reading.epoch, last_of_reading.before, last_of_reading.batch) e
+        where last_of_reading.lot is null or e.lot_id = last_of_reading.lot);
+end
+$$;
+
+comment on function parking_private.last_of_reading(integer, pg_snapshot, pg_snapshot, bigint) is
+    'The last event of a reading that is too long for one page.';
 
 
 create function parking_private.begin_reading(
@@ -213,31 +271,20 @@ create function parking_private.begin_reading(
     stable
 as $$
 #variable_conflict use_column
-declare
-    v_last bigint;
 begin
-    select max(r.id) into v_last
-    from (
-        select e.id
-        from parking.events e
-        where e.epoch = begin_reading.epoch
-          and (e.xid >= pg_snapshot_xmax(begin_reading.before) or e.xid = any (array(select pg_snapshot_xip(begin_reading.before))))
-          and pg_visible_in_snapshot(e.xid, begin_reading.batch)
-          and (begin_reading.lot is null or e.lot_id = begin_reading.lot)
-    ) r;
-    if v_last is null then
-        return;
-    end if;
     return query
         select p.tenant_id, p.id, p.type, p.lot_id, p.spot_id, p.reservation_id, p.starts, p.ends, p.at, p.former_starts, p.former_ends,
-               lead(p.id) over (order by p.id), v_last
+               lead(p.id) over (order by p.id),
+               case when count(*) over () > begin_reading.at_most then
+                   (select parking_private.last_of_reading(
+                       begin_reading.epoch, begin_reading.before, begin_reading.batch, begin_reading.lot))
+               else
+                   max(p.id) over ()
+               end
         from (
             select e.tenant_id, e.id, e.type, e.lot_id, e.spot_id, e.reservation_id, e.starts, e.ends, e.at, e.former_starts, e.former_ends
-            from parking.events e
-            where e.epoch = begin_reading.epoch
-              and (e.xid >= pg_snapshot_xmax(begin_reading.before) or e.xid = any (array(select pg_snapshot_xip(begin_reading.before))))
-              and pg_visible_in_snapshot(e.xid, begin_reading.batch)
-              and (begin_reading.lot is null or e.lot_id = begin_reading.lot)
+            from parking_private.events_between(begin_reading.epoch, begin_reading.before, begin_reading.batch) e
+            where begin_reading.lot is null or e.lot_id = begin_reading.lot
             order by e.id
             limit begin_reading.at_most + 1
         ) p
@@ -445,6 +492,8 @@ grant execute on function
     parking_private.settled_snapshot(integer, xid8),
     parking_private.write_cursor(text, text, bigint, bigint),
     parking_private.read_cursor(text),
+    parking_private.events_between(integer, pg_snapshot, pg_snapshot),
+    parking_private.last_of_reading(integer, pg_snapshot, pg_snapshot, bigint),
     parking_private.begin_reading(integer, pg_snapshot, pg_snapshot, bigint, integer),
     parking_private.resume_reading(integer, pg_snapshot, pg_snapshot, bigint, bigint, bigint, integer)
 to parking_platform;

@@ -6,6 +6,8 @@ drop function parking.begin_epoch();
 drop function parking.events_after(text, bigint, text, integer);
 drop function parking_private.resume_reading(integer, pg_snapshot, pg_snapshot, bigint, bigint, bigint, integer);
 drop function parking_private.begin_reading(integer, pg_snapshot, pg_snapshot, bigint, integer);
+drop function parking_private.last_of_reading(integer, pg_snapshot, pg_snapshot, bigint);
+drop function parking_private.events_between(integer, pg_snapshot, pg_snapshot);
 drop function parking.event_cursor();
 drop function parking_private.read_cursor(text);
 drop function parking_private.write_cursor(text, text, bigint, bigint);

@@ -64,10 +64,13 @@ BOOK = f"""
 
 
 class Run(NamedTuple):
-    """Transactions a second when all sessions were warm, how many there were, and what each took, in seconds."""
+    """Transactions a second from the moment when all sessions were warm, in seconds since 1970; how many there were in
+    all, and what each took from that moment on, in seconds.
+    """
 
     rate: float
     transactions: int
+    warm: float
     latencies: list[float]
 
 
@@ -90,13 +93,13 @@ def _full_load(database: Database, statement: str, seconds: int) -> Run:
     transactions = re.search(r"actually processed: (\d+)", output)
     assert transactions, output
     # Client, number, microseconds, script, and the moment of its end in seconds and microseconds.
-    words = [line.split() for line in lines]
-    ends = sorted((int(second) + int(micro) / 1e6, int(number)) for _, number, _, _, second, micro in words)
-    warm = max((moment for moment, number in ends if number == WARM), default=ends[0][0])
-    measured = [moment for moment, _ in ends if moment > warm]
+    words = [[int(word) for word in line.split()] for line in lines]
+    ends = sorted((second + micro / 1e6, number, took) for _, number, took, _, second, micro in words)
+    warm = max((moment for moment, number, _ in ends if number == WARM), default=ends[0][0])
+    measured = [(moment, took) for moment, _, took in ends if moment > warm]
     assert len(measured) > CLIENTS, f"no time was left after the first {WARM} of each session"
     return Run(
-        len(measured) / (measured[-1] - warm), int(transactions[1]), [int(line.split()[2]) / 1e6 for line in lines]
+        len(measured) / (measured[-1][0] - warm), int(transactions[1]), warm, [took / 1e6 for _, took in measured]
     )
 
 

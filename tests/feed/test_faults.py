@@ -702,7 +702,7 @@ async def test_the_bell_alone_without_the_poll(database: Database, connect: Conn
             assert await delay(driver, listener, 1, seconds=1.5) == NEVER
 
 
-BEGIN_READING = "parking_private.begin_reading(integer,pg_snapshot,pg_snapshot,bigint,integer)"
+EVENTS_BETWEEN = "parking_private.events_between(integer,pg_snapshot,pg_snapshot)"
 
 
 async def test_with_a_horizon_an_idle_writer_elsewhere_keeps_everything(
@@ -712,8 +712,8 @@ async def test_with_a_horizon_an_idle_writer_elsewhere_keeps_everything(
     superuser, driver = await connect("postgres"), await connect("postgres")
     await edit_function(
         superuser,
-        BEGIN_READING,
-        "pg_visible_in_snapshot(e.xid, begin_reading.batch)",
+        EVENTS_BETWEEN,
+        "pg_visible_in_snapshot(e.xid, events_between.batch)",
         "e.xid < pg_snapshot_xmin(pg_current_snapshot())",
     )
     async with Listener(service) as listener, idle_elsewhere(cluster, connect):
@@ -737,12 +737,15 @@ async def test_a_late_commit_is_told(service: Service, connect: Connect) -> None
 async def test_with_an_id_for_a_cursor_a_late_commit_is_lost(service: Service, connect: Connect) -> None:
     """The negative control of the one above, and of the storm's late commits."""
     superuser = await connect("postgres")
-    by_snapshot = (
-        "(e.xid >= pg_snapshot_xmax(begin_reading.before)"
-        " or e.xid = any (array(select pg_snapshot_xip(begin_reading.before))))"
+    newest = "(select max(o.id) from parking.events o where pg_visible_in_snapshot(o.xid, events_between.before))"
+    await edit_function(
+        superuser,
+        EVENTS_BETWEEN,
+        "e.xid >= ( SELECT pg_snapshot_xmax(events_between.before) AS pg_snapshot_xmax)",
+        f"e.id > coalesce({newest}, 0)",
     )
-    newest = "(select max(o.id) from parking.events o where pg_visible_in_snapshot(o.xid, begin_reading.before))"
-    await edit_function(superuser, BEGIN_READING, by_snapshot, f"e.id > coalesce({newest}, 0)")
+    # Nor is anything of what was still running then looked up.
+    await edit_function(superuser, EVENTS_BETWEEN, "SELECT pg_snapshot_xip(events_between.before)", "SELECT '0'::xid8")
     async with Listener(service) as listener:
         assert await late_commit(listener, connect) is None
 

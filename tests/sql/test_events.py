@@ -85,7 +85,7 @@ async def test_one_commit_of_a_wave_rings_and_a_later_wave_rings_again(connect: 
         superuser,
         "parking_private.announce(bigint,text,bigint,bigint,bigint,bigint,timestamptz,timestamptz,timestamptz,"
         "timestamptz,timestamptz)",
-        "(extract(epoch from announce.at) * 20)::bigint % 2147483647",
+        "(date_part('epoch', announce.at) * 20)::bigint % 2147483647",
         "1",
     )
     ringer = first.transaction()

@@ -5,12 +5,17 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
+from service.feed import READ
 from tests.conftest import Connect
 from tests.support.sql import BOOK, DRIVER_1, RESCHEDULE, hours_ahead, one_row, refused, shift_clock
 
 PARTITIONS = """
     select c.relname::text as name from pg_inherits i join pg_class c on c.oid = i.inhrelid
     where i.inhparent = 'parking.events'::regclass order by 1"""
+
+
+LOOKED_AT = "select sum(seq_tup_read + idx_tup_fetch) from pg_stat_xact_all_tables where relname like 'events%'"
+"""How many events this transaction has looked at."""
 
 
 async def partitions(superuser: asyncpg.Connection) -> list[str]:
@@ -194,14 +199,11 @@ async def test_a_page_costs_what_is_in_it_however_much_is_to_come(connect: Conne
     async def page(cursor: str | None) -> tuple[str, list[int], int]:
         """Where the next one begins, what is in this one, and how many events were looked at for it."""
         async with superuser.transaction():
-            looked_at = (
-                "select sum(seq_tup_read + idx_tup_fetch) from pg_stat_xact_all_tables where relname like 'events%'"
-            )
-            before = await superuser.fetchval(looked_at)
+            before = await superuser.fetchval(LOOKED_AT)
             rows = await superuser.fetch(
                 "select cursor, id from parking.events_after($1, $2, at_most => 100) order by id", cursor, lot
             )
-            after = await superuser.fetchval(looked_at)
+            after = await superuser.fetchval(LOOKED_AT)
         return rows[-1]["cursor"], [row["id"] for row in rows], int(after - before)
 
     cursor, ids, first = await page(None)
@@ -213,6 +215,25 @@ async def test_a_page_costs_what_is_in_it_however_much_is_to_come(connect: Conne
         assert cost < 300
     assert ids == sorted(set(ids))
     assert len(ids) == 1300
+
+
+async def test_who_has_no_cursor_yet_reads_nothing_of_what_was(connect: Connect) -> None:
+    """However the feed's statement is planned, which was prepared long before a restore takes its cursor away."""
+    superuser = await connect("postgres")
+    await superuser.execute("""
+        do $$ begin
+            for n in 1 .. 1000 loop
+                perform parking_private.announce(1, 'released', 1, 1, n, null, now(), now(), now());
+            end loop;
+        end $$""")
+    await superuser.execute("set plan_cache_mode = force_generic_plan")
+    async with superuser.transaction():
+        before = await superuser.fetchval(LOOKED_AT)
+        (row,) = await superuser.fetch(READ, None, 1000)
+        assert row["id"] is None
+        assert await superuser.fetchval(LOOKED_AT) - before < 100
+    (row,) = await superuser.fetch(READ, row["now"], 1000)
+    assert row["id"] is None
 
 
 async def test_what_one_has_not_committed_oneself_has_not_happened(connect: Connect) -> None:
