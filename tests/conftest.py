@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Protocol
 
 import asyncpg
@@ -26,6 +27,34 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """The entire suite is shared out, file by file; a run of some files starts at once, in this process."""
     entire = config.args_source is config.ArgsSource.TESTPATHS
     return min(WORKERS, os.cpu_count() or 1) if entire and not config.option.collectonly else 0
+
+
+LONGEST = (
+    "api/test_schemathesis",
+    "tooling/test_migrations",
+    "feed/test_faults",
+    "api/test_naughty",
+    "api/test_matrix",
+    "page/test_bookings",
+    "tooling/test_make_up",
+    "tooling/test_backup",
+    "page/test_operate",
+    "page/test_finding",
+    "feed/test_events",
+    "feed/test_resuming",
+    "sql/test_quote",
+    "sql/test_matrix",
+    "sql/test_model",
+    "page/test_garage",
+)
+"""The files that take longest, which begin first: whichever came last would run when the other worker has done all."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In the order in which they are to be handed out."""
+    tests = Path(__file__).parent
+    ranks = {tests / f"{name}.py": rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
 
 
 class Connect(Protocol):

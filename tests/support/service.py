@@ -117,12 +117,14 @@ class Service:
         assert self._process is None, "the service is running already"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PARKING_", "PG"))}
         environ = {**inherited, **self.settings}
+        module = MODULES[self.server]
         with self._log.open("ab") as log:
-            if self.program is None:
-                self._process = fork(MODULES[self.server], environ, log)
+            # What Python reads at its own start comes too late for what is forked.
+            if self.program is None and not any(name.startswith("PYTHON") for name in self.settings):
+                self._process = fork(module, environ, log)
             else:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-c", self.program],
+                    [sys.executable, *(("-m", module) if self.program is None else ("-c", self.program))],
                     env=environ,
                     cwd=ROOT,
                     stdin=subprocess.DEVNULL,

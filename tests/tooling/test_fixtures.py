@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.conftest import Connect
-from tests.support import Cluster, CommandFailed, Database, new_database, psql, temporary_cluster
+from tests.conftest import LONGEST, Connect
+from tests.support import ROOT, Cluster, CommandFailed, Database, new_database, psql, temporary_cluster
 
 
 async def test_each_test_has_a_seeded_database_of_its_own(database: Database, connect: Connect) -> None:
@@ -53,3 +53,7 @@ def test_a_database_that_cannot_be_dropped_is_no_secret(cluster: Cluster) -> Non
 def test_a_database_goes_quietly_with_a_cluster_that_is_stopped() -> None:
     with temporary_cluster("--without-cron") as cluster, new_database(cluster):
         cluster.stop()
+
+
+def test_what_is_to_begin_first_is_there() -> None:
+    assert [name for name in LONGEST if not (ROOT / "tests" / f"{name}.py").exists()] == []
