@@ -57,12 +57,13 @@ create function parking.problems()
         title  text,
         remedy text
     )
-    language sql
+    language plpgsql
     immutable
     security definer
     set search_path = pg_catalog, parking, parking_private, pg_temp
-begin atomic
-    values
+as $$
+begin
+    return query values
         ('unknown-actor',          401, 'Nobody is signed in',                 'Sign in again.'),
         ('session-over',           401, 'The session is over',                 'Sign in again.'),
         ('wrong-credentials',      401, 'Wrong e-mail or password',            'Check both and try again.'),
@@ -152,7 +153,8 @@ begin atomic
         ('time-twice',             422, 'The clocks show that time twice',     'Say which of the two is meant, first or second.'),
         ('unknown-method',         422, 'No such method of payment',           'select * from parking.list_payment_methods(actor) lists them all.'),
         ('too-many-attempts',      429, 'Too many attempts',                   'Wait as long as Retry-After says, and try again.');
-end;
+end
+$$;
 
 comment on function parking.problems() is
 $$Everything that a function may refuse with: slug, HTTP status, constant title, remedy.
