@@ -558,7 +558,6 @@ Example:
 grant execute on function parking.free_spots(timestamptz, timestamptz, bigint, text, bigint) to parking_service, parking_dba;
 
 -- Only a superuser may give an object away.
-grant select on parking_private.role_permissions to parking_platform;
 reset role;
 alter function parking.lost_lots(bigint[], bigint[]) owner to parking_platform;
 

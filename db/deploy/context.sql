@@ -58,12 +58,13 @@ create function parking.problems()
         remedy  text,
         meaning text
     )
-    language sql
+    language plpgsql
     immutable
     security definer
     set search_path = pg_catalog, parking, parking_private, pg_temp
-begin atomic
-    values
+as $$
+begin
+    return query values
         ('unknown-actor', 401, 'Nobody is signed in', 'Sign in again.',
             'Whoever acts has no account here, or it has been closed.'),
         ('session-over', 401, 'The session is over', 'Sign in again.',
@@ -244,7 +245,8 @@ begin atomic
             'Nobody can pay in this way here.'),
         ('too-many-attempts', 429, 'Too many attempts', 'Wait as long as Retry-After says, and try again.',
             'This has been tried so often that somebody may be guessing.');
-end;
+end
+$$;
 
 comment on function parking.problems() is
 $$Everything that a function may refuse with: slug, HTTP status, constant title, what to do about it, and what it means.

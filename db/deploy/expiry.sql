@@ -2,6 +2,7 @@
 -- requires: reservations
 -- requires: announcing
 -- requires: membership
+-- requires: tallying
 --
 -- What nobody ended is ended by the stale checker. Lock order: it locks reservations only, skips those that somebody else
 -- has locked, and writes nothing that refers to a spot.
@@ -225,13 +226,15 @@ begin
         commit;
         exit when v_released < at_most;
     end loop;
+    perform parking.tally_reservations();
+    commit;
 end
 $$;
 
 comment on procedure parking.sweep(integer) is
-$$The stale checker: release_stale() batch by batch, each in a transaction of its own, until nothing is due.
+$$The stale checker: release_stale() batch by batch, each in a transaction of its own, until nothing is due; then tally_reservations().
 
-pg_cron calls it every minute. While another sweep runs, it does nothing. It commits, so call it outside of a transaction.
+pg_cron calls it every minute. While another sweep runs, it releases nothing. It commits, so call it outside of a transaction.
 
 Problems: not-a-number-of-rows.
 

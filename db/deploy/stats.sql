@@ -1,5 +1,6 @@
 -- Deploy parking:stats to pg
 -- requires: availability
+-- requires: tallying
 
 begin;
 
@@ -31,11 +32,11 @@ declare
 begin
     return query
         with held as (
-            -- Whole local hours. Most reservations share theirs with many others, so they are counted before they are
-            -- taken apart. One that was ended early held its spot until then.
-            select date_trunc('hour', r.starts, v_lot.time_zone) as first, least(r.ends, r.ended_at) - interval '1 microsecond' as last,
-                   count(*) as cars
+            -- Whole local hours, from the first to the last. Most reservations share theirs with many others, so they are counted
+            -- before they are taken apart. One that was ended early held its spot until then.
+            select f.first, date_bin(interval '1 hour', least(r.ends, r.ended_at) - interval '1 microsecond', f.first) as last, count(*) as cars
             from parking.reservations r
+            cross join lateral (select date_trunc('hour', r.starts, v_lot.time_zone) as first) f
             where r.tenant_id = v_lot.tenant_id and r.lot_id = v_lot.id
               and r.starts > v_now - c_window
               and r.starts < least(r.ends, r.ended_at)
@@ -49,7 +50,7 @@ begin
         )
         select v_lot.id, v_lot.time_zone,
             (select h.hour from hours h order by h.cars desc, h.hour limit 1),
-            (select count(*) from parking.reservations r where r.tenant_id = v_lot.tenant_id and r.lot_id = v_lot.id),
+            parking_private.count_reservations(v_lot.tenant_id, v_lot.id),
             (select count(*) from parking.reservations r
              where r.tenant_id = v_lot.tenant_id and r.lot_id = v_lot.id and r.status = 'active' and r.ends > v_now
                and r.starts > v_now - interval '168 hours'),

@@ -12,7 +12,6 @@ drop function parking_private.cells(parking.lots, date, timestamptz, bigint[]);
 drop function parking_private.live_on(parking.lots, date, timestamptz, bigint[]);
 drop function parking_private.slots_on(parking.lots, date);
 drop function parking_private.slot_label(time, time);
-revoke select on parking_private.role_permissions from parking_platform;
 drop function parking.lost_lots(bigint[], bigint[]);
 drop function parking.find_lot(bigint, text, bigint);
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import logging
 import re
@@ -114,12 +115,21 @@ def _request_id(request: AuthenticatedRequest, key: str | None, named: str | Uns
 
 
 async def _with_alternatives(
-    problem: Problem, request: AuthenticatedRequest, database: Database, wanted: tuple[int, dt.datetime, dt.datetime]
+    problem: Problem,
+    request: AuthenticatedRequest,
+    database: Database,
+    wanted: tuple[int, dt.datetime, dt.datetime],
+    asked_at: float,
 ) -> Problem:
-    """The problem spot-taken with what could be booked instead; any other one as it is."""
+    """The problem spot-taken with what could be booked instead; any other one as it is.
+
+    All who are told that this spot is taken are of its tenant, and the same is free for them.
+    """
     if problem.slug == "spot-taken":
         try:
-            rows = await database.rows(
+            rows = await database.shared_rows(
+                asked_at,
+                ("alternatives", *wanted),
                 "select a.* from parking.session($1, $2) s, parking.alternatives($3, $4, $5, s.actor) a",
                 *caller(request),
                 *wanted,
@@ -160,6 +170,7 @@ async def book_spot(
     sent again when its answer was lost: it books once, and from the second time on the answer is the same reservation
     with the header `Idempotency-Replayed: true`. What was refused may be sent again as well.
     """
+    asked_at = asyncio.get_running_loop().time()
     wanted = (data.spot_id, data.start_time, data.end_time)
     request_id = _request_id(request, idempotency_key, data.request_id)
     try:
@@ -171,7 +182,7 @@ async def book_spot(
             lane=("spot", data.spot_id),
         )
     except asyncpg.PostgresError as refusal:
-        raise await _with_alternatives(to_problem(refusal), request, database, wanted) from refusal
+        raise await _with_alternatives(to_problem(refusal), request, database, wanted, asked_at) from refusal
     headers = {"Location": f"{request.url.path.rstrip('/')}/{row['id']}"}
     if row["replayed"]:
         headers["Idempotency-Replayed"] = "true"

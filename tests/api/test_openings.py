@@ -1,12 +1,15 @@
 """What is free, over REST: a spot, a lot, and what to take instead."""
 
+import asyncio
 from typing import Any
 
 import httpx
 import pytest
 
 from tests.api.asking import booking, moment, problem
+from tests.conftest import Connect
 from tests.support import DRIVER_2, OPERATOR, Database, Service, sign_in
+from tests.support.sql import edit_function
 
 
 def period(days: int = 1, hours: tuple[int, int] = (8, 12)) -> dict[str, Any]:
@@ -53,6 +56,33 @@ async def test_a_taken_spot_is_refused_with_what_is_free(client: httpx.AsyncClie
     # No other refusal looks for any.
     refused = problem(await client.post("/reservations", json=booking(days=-2), headers=second), 422, "period-over")
     assert "alternatives" not in refused
+
+
+async def test_for_a_crowd_they_are_looked_up_a_few_times(
+    client: httpx.AsyncClient, database: Database, connect: Connect
+) -> None:
+    """Who was refused meanwhile is told what was found for another who wanted the same."""
+    first, second = await sign_in(client), await sign_in(client, DRIVER_2)
+    await client.post("/reservations", json=booking(), headers=first)
+    superuser = await connect("postgres")
+    await superuser.execute("create sequence lookups; grant usage on sequence lookups to parking_owner")
+    await edit_function(
+        superuser,
+        "parking.alternatives(bigint,timestamptz,timestamptz,bigint,integer)",
+        "return query",
+        "perform nextval('public.lookups'), pg_sleep(0.3);\n    return query",
+    )
+    answers = await asyncio.gather(*(client.post("/reservations", json=booking(), headers=second) for _ in range(40)))
+    told = [problem(answer, 409, "spot-taken")["alternatives"] for answer in answers]
+    assert all(each == told[0] for each in told)
+    assert {one["spot_id"] for one in told[0]} == {1, 2, 3, 4, 5}
+    assert int(database.psql("select last_value from lookups")) <= 4
+    # Another period is another question, and so is the same when it is asked anew.
+    other = booking(hours=(9, 11))
+    assert problem(await client.post("/reservations", json=other, headers=second), 409, "spot-taken")["alternatives"]
+    await client.post("/reservations", json=booking(2), headers=second)
+    anew = problem(await client.post("/reservations", json=booking(), headers=second), 409, "spot-taken")
+    assert [one["spot_id"] for one in anew["alternatives"]] == [4, 1, 5, 3, 1]
 
 
 async def test_without_alternatives_a_taken_spot_is_refused_all_the_same(

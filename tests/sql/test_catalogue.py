@@ -275,6 +275,7 @@ GLOBAL = {
     "parking_private.clock_shift",
     "parking_private.event_log",
     "parking_private.limits",
+    "parking_private.lot_tally_mark",
     "parking_private.payment_methods",
     "parking_private.permissions",
     "parking_private.reporters",

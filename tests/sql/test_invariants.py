@@ -16,6 +16,9 @@ DAMAGE = {
         update parking.reservations set status = 'completed', ended_at = parking.clock()""",
     "the board follows from the record": """
         update parking.events set type = 'cancelled'""",
+    "the tally of a lot is the number of its reservations": """
+        update parking_private.lot_tally_mark m set counted = r.last, ahead = r.last, noted = r.last
+        from (select max(id) as last from parking.reservations) r""",
     "nothing crosses tenants": """
         update parking.events set tenant_id = (select t.id from parking.tenants t where t.slug = 'riverside')""",
 }

@@ -291,6 +291,7 @@ CALLS: Mapping[str, Call] = {
     "tend_events": Call(for_dbas(), "select * from parking.tend_events()"),
     "release_stale": Call(for_dbas(), "select * from parking.release_stale()"),
     "sweep": Call(for_dbas(), "call parking.sweep()"),
+    "tally_reservations": Call(for_dbas(), "select parking.tally_reservations()"),
     "seed_demo": Call(for_dbas(), "select * from parking.seed_demo()"),
 }
 

@@ -70,6 +70,16 @@ INVARIANTS = {
         select format('spot %s at %s is %s, the record says %s', c.spot_id, c.starts, c.status, c.told)
         from cells c
         where c.status <> c.told""",
+    "the tally of a lot is the number of its reservations": """
+        select format('lot %s has had %s, its tally says %s', coalesce(r.lot_id, t.lot_id), r.number, t.reservations)
+        from parking.lot_tallies t
+        full join (
+            select r.lot_id, count(*) as number
+            from parking.reservations r
+            join parking_private.lot_tally_mark m on r.id <= m.counted
+            group by r.lot_id
+        ) r on r.lot_id = t.lot_id
+        where t.reservations is distinct from r.number""",
     "nothing crosses tenants": """
         select format('reservation %s', r.id)
         from parking.reservations r

@@ -38,7 +38,10 @@ TABLES = """
       and c.relkind = 'r'
     order by 1"""
 # What a restore changes on purpose.
-OTHERWISE = {"parking_private.event_log", "parking_private.tallies", "parking_private.tally_mark"}
+OTHERWISE = {
+    *("parking_private.event_log", "parking_private.tallies", "parking_private.tally_mark"),
+    *("parking_private.lot_tally_mark", "parking.lot_tallies"),
+}
 
 
 @pytest.fixture(scope="module")
