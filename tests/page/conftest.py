@@ -140,7 +140,7 @@ async def sign_in_unseen(context: BrowserContext, email: str, password: str = PA
     """What sign_in_here() does, without showing it: that takes a second of a core."""
     await context.request.get("/sign-in")
     (token,) = [cookie["value"] for cookie in await context.cookies() if cookie["name"] == "csrf"]
-    form = {"email": email, "password": password, "next": "/", "_csrf_token": token}
+    form: dict[str, str | float | bool] = {"email": email, "password": password, "next": "/", "_csrf_token": token}
     answer = await context.request.post("/sign-in", form=form, max_redirects=0)
     assert answer.status == 303, await answer.text()
 
