@@ -14,6 +14,7 @@ from litestar.di import Provide
 from litestar.exceptions import MethodNotAllowedException, NotFoundException
 
 from service import api, asyncapi, health, openapi, pages, sockets
+from service.api.reservations import Suggestions
 from service.api.spots import Spots
 from service.auth import Tokens, set_cookies
 from service.database import Database
@@ -62,6 +63,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         "metrics": metrics,
         "overseers": overseers,
         "spots": Spots(database),
+        "suggestions": Suggestions(database),
     }
     app = Litestar(
         route_handlers=[

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Coroutine, Hashable, Iterator
+from collections.abc import AsyncIterator, Hashable, Iterator
 from contextlib import asynccontextmanager, suppress
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, Final, Literal
@@ -55,9 +55,6 @@ BOARDS_POOL_SIZE: Final = 2
 # Whoever asks whether the service is well gets an answer however many drivers wait.
 OPERATIONS_POOL_SIZE: Final = 1
 
-# A crowd that was refused the same spot is told the same; nobody is told what is older than this.
-SHARED_SECONDS: Final = 0.25
-
 LARGEST_FILE_IN_MEMORY: Final = 1024 * 1024
 
 PoolName = Literal["main", "sign_in", "public", "boards", "operations"]
@@ -70,7 +67,6 @@ class Database:
         self._settings = settings
         self._pools: dict[PoolName, asyncpg.Pool[Record]] = {}
         self._lanes: dict[Hashable, _Lane] = {}
-        self._readings: dict[Hashable, _Reading] = {}
 
     async def open(self) -> None:
         """Make the pools."""
@@ -140,31 +136,6 @@ class Database:
         """
         with span_of_statement(sql, pool):
             return await self._rows(sql, *args, lane=lane, pool=pool)
-
-    async def shared_rows(
-        self, asked_at: float, key: Hashable, sql: str, *args: object, pool: PoolName = "main"
-    ) -> list[Record]:
-        """The rows of a statement that reads, perhaps of somebody else's who has asked for the same.
-
-        `key` names what is read, and all who name it may see it. Whoever asks at a moment of the event loop's clock is
-        told of no earlier one: only a statement that has begun since will do. Problems: as of rows.
-        """
-        reading = self._readings.get(key)
-        if reading is None or reading.begun_at < asked_at:
-            reading = self._readings[key] = _Reading(self.rows(sql, *args, pool=pool))
-            reading.task.add_done_callback(lambda _: self._keep_for_a_while(key, reading))
-        # Whoever gives up waiting does so alone.
-        return await asyncio.shield(reading.task)
-
-    def _keep_for_a_while(self, key: Hashable, reading: _Reading) -> None:
-        def forget() -> None:
-            if self._readings.get(key) is reading:
-                del self._readings[key]
-
-        if reading.task.cancelled() or reading.task.exception() is not None:
-            forget()
-        else:
-            asyncio.get_running_loop().call_later(SHARED_SECONDS, forget)
 
     async def copy(self, sql: str, *args: object, pool: PoolName = "main") -> IO[bytes]:
         """What a statement gives as CSV with a line of names, written by COPY into a file that the caller closes.
@@ -240,14 +211,6 @@ class Database:
             yield connection
         finally:
             await pool.release(connection)
-
-
-class _Reading:
-    """A statement under way, or done a moment ago, and when it began by the event loop's clock."""
-
-    def __init__(self, rows: Coroutine[Any, Any, list[Record]]) -> None:
-        self.begun_at = asyncio.get_running_loop().time()
-        self.task = asyncio.create_task(rows)
 
 
 class _Lane:

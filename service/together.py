@@ -1,13 +1,14 @@
 """One statement for all who ask the same at the same time.
 
 A statement that begins after somebody has asked tells them what holds then, and tells it to whoever else has asked by
-then as well. Nothing is kept: who asks while a statement runs waits for the next one, because this one may have begun
-before what they know of, such as their own booking.
+then as well. Who asks while a statement runs waits for the next one, because this one may have begun before what they
+know of, such as their own booking; unless they say since when an answer will do for them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Final, Generic, TypeVar
 
@@ -20,15 +21,25 @@ WIDTH: Final = 2
 
 
 class Together(Generic[Q, M, A]):
-    """Asks `ask(question, members)` for those who wait with the same question; each brings along who they are."""
+    """Asks `ask(question, members)` for those who wait with the same question; each brings along who they are.
 
-    def __init__(self, ask: Callable[[Q, list[M]], Awaitable[A]]) -> None:
+    Answers are kept for so long, and no longer, for those who say since when one will do.
+    """
+
+    def __init__(self, ask: Callable[[Q, list[M]], Awaitable[A]], keep_seconds: float = 0.0) -> None:
         self._ask = ask
+        self._keep_seconds = keep_seconds
+        self._kept: dict[Q, tuple[float, A]] = {}
         self._waiting: dict[Q, list[tuple[M, asyncio.Future[A]]]] = {}
         self._running: dict[Q, set[asyncio.Task[None]]] = {}
 
-    async def answer(self, question: Q, member: M) -> A:
-        """What a statement says that begins from now on, or what it raises."""
+    async def answer(self, question: Q, member: M, since: float = math.inf) -> A:
+        """What a statement says that begins from now on, or what it raises.
+
+        Or what one has said that has begun since a moment of the event loop's clock, if it is still kept.
+        """
+        if (kept := self._kept.get(question)) is not None and kept[0] >= since:
+            return kept[1]
         future: asyncio.Future[A] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(question, []).append((member, future))
         running = self._running.setdefault(question, set())
@@ -48,6 +59,7 @@ class Together(Generic[Q, M, A]):
                 del self._running[question]
 
     async def _answer_all(self, question: Q, asked: list[tuple[M, asyncio.Future[A]]]) -> None:
+        begun_at = asyncio.get_running_loop().time()
         # Whoever has gone in the meantime has cancelled theirs.
         try:
             answer = await self._ask(question, [member for member, _ in asked])
@@ -60,6 +72,16 @@ class Together(Generic[Q, M, A]):
                 future.cancel()
             raise
         else:
+            self._keep(question, (begun_at, answer))
             for _, future in asked:
                 if not future.done():
                     future.set_result(answer)
+
+    def _keep(self, question: Q, answer: tuple[float, A]) -> None:
+        def forget() -> None:
+            if self._kept.get(question) is answer:
+                del self._kept[question]
+
+        if self._keep_seconds:
+            self._kept[question] = answer
+            asyncio.get_running_loop().call_later(self._keep_seconds, forget)

@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import logging
 import re
+import uuid
 from typing import Annotated, Any, Final, Literal
 
 import asyncpg
@@ -19,9 +20,11 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from service.auth import Identity, caller, require_bearer
 from service.database import Database
 from service.edge import LARGEST_NUMBER, StrictJson
+from service.forwarding import Address
 from service.habits.conditional import CONDITIONAL, VERSIONED, versioned
 from service.openapi import problems
 from service.problems import Alternative, FieldError, Problem, to_problem
+from service.together import Together
 from service.zones import zone_of
 
 log = logging.getLogger(__name__)
@@ -114,37 +117,39 @@ def _request_id(request: AuthenticatedRequest, key: str | None, named: str | Uns
     raise Problem.of("invalid-request", errors=[FieldError(parameter=KEY, detail=detail)])
 
 
-async def _with_alternatives(
-    problem: Problem,
-    request: AuthenticatedRequest,
-    database: Database,
-    wanted: tuple[int, dt.datetime, dt.datetime],
-    asked_at: float,
-) -> Problem:
-    """The problem spot-taken with what could be booked instead; any other one as it is.
+Wanted = tuple[int, dt.datetime, dt.datetime]
+"""A spot, and from when to when."""
+Caller = tuple[uuid.UUID | None, Address | None]
 
-    All who are told that this spot is taken are of its tenant, and the same is free for them.
-    """
-    if problem.slug == "spot-taken":
+ALTERNATIVES: Final = "select a.* from parking.session($1, $2) s, parking.alternatives($3, $4, $5, s.actor) a"
+# A crowd that was refused the same spot is told the same; nobody is told what is older than this.
+SUGGESTED_SECONDS: Final = 0.25
+
+
+AuthenticatedRequest = Request[Identity, Any, Any]
+ReservationId = Annotated[int, PathParameter(ge=1, le=LARGEST_NUMBER, description="The reservation's number.")]
+
+
+class Suggestions:
+    """What may be booked instead, which a crowd asks for at once when one of them has got the spot."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._together = Together(self._ask, SUGGESTED_SECONDS)
+
+    async def add_to(self, problem: Problem, request: AuthenticatedRequest, wanted: Wanted, asked_at: float) -> None:
+        """Name them in the problem spot-taken, as they are or have been since somebody asked for the spot."""
         try:
-            rows = await database.shared_rows(
-                asked_at,
-                ("alternatives", *wanted),
-                "select a.* from parking.session($1, $2) s, parking.alternatives($3, $4, $5, s.actor) a",
-                *caller(request),
-                *wanted,
-                pool="public",
-            )
+            rows = await self._together.answer(wanted, caller(request), asked_at)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Problem) as error:
             # They are a courtesy: that the spot is taken is to be told all the same.
             log.warning("No alternatives can be told: %s", to_problem(error).slug)
         else:
             problem.alternatives = [Alternative.of(row) for row in rows]
-    return problem
 
-
-AuthenticatedRequest = Request[Identity, Any, Any]
-ReservationId = Annotated[int, PathParameter(ge=1, le=LARGEST_NUMBER, description="The reservation's number.")]
+    async def _ask(self, wanted: Wanted, callers: list[Caller]) -> list[Record]:
+        # All who are told that this spot is taken are of its tenant, and the same is free for them.
+        return await self._database.rows(ALTERNATIVES, *callers[0], *wanted, pool="public")
 
 
 @post(
@@ -162,6 +167,7 @@ async def book_spot(
     data: JSONBody[NewReservation],
     request: AuthenticatedRequest,
     database: NamedDependency[Database],
+    suggestions: NamedDependency[Suggestions],
     idempotency_key: IdempotencyKey = None,
 ) -> Response[Reservation]:
     """Book a spot for a period. Of all who ask for the same spot and time, exactly one gets it.
@@ -182,7 +188,10 @@ async def book_spot(
             lane=("spot", data.spot_id),
         )
     except asyncpg.PostgresError as refusal:
-        raise await _with_alternatives(to_problem(refusal), request, database, wanted, asked_at) from refusal
+        problem = to_problem(refusal)
+        if problem.slug == "spot-taken":
+            await suggestions.add_to(problem, request, wanted, asked_at)
+        raise problem from refusal
     headers = {"Location": f"{request.url.path.rstrip('/')}/{row['id']}"}
     if row["replayed"]:
         headers["Idempotency-Replayed"] = "true"

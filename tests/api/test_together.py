@@ -69,6 +69,29 @@ async def test_who_asks_later_is_not_told_what_was_asked_before() -> None:
     assert (together._waiting, together._running) == ({}, {}), "nothing is kept"
 
 
+async def test_an_answer_is_kept_for_a_moment_for_whoever_has_asked_before_it_began() -> None:
+    slow, now = Slow(), asyncio.get_running_loop().time
+    together = Together(slow, keep_seconds=0.2)
+    for _ in range(5):
+        slow.turns.release()
+    asked_at = now()
+    await asyncio.sleep(0.01)
+    assert await together.answer("a", 1, asked_at) == "a1"
+    assert await together.answer("a", 2, asked_at) == "a1"
+    assert await together.answer("b", 2, asked_at) == "b2", "another question"
+    assert await together.answer("a", 2) == "a3", "for who asks now it is too old"
+    assert await together.answer("a", 2, asked_at) == "a3"
+    await asyncio.sleep(1)
+    assert together._kept == {}
+    assert await together.answer("a", 2, asked_at) == "a4"
+    with pytest.raises(LookupError):
+        await together.answer("wrong", 1, asked_at)
+    slow.turns.release()
+    with pytest.raises(LookupError):
+        await together.answer("wrong", 1, asked_at)
+    assert len(slow.asked) == 6, "what went wrong is tried anew"
+
+
 async def test_what_goes_wrong_goes_wrong_for_all_and_who_leaves_takes_nobody_along() -> None:
     slow = Slow()
     together = Together(slow)

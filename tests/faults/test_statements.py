@@ -13,7 +13,6 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from service import database as lanes
 from service.database import Database as Pool
 from service.database import _let_others_on
 from service.problems import Problem, to_problem
@@ -216,49 +215,6 @@ async def test_an_exhausted_pool(pool: Pool) -> None:
         sleeper.cancel()
     await asyncio.gather(*sleepers, return_exceptions=True)
     assert await pool.row("select 1")
-
-
-NEXT_READING = "select nextval('readings')::int as n, pg_sleep(0.1)"
-
-
-async def test_those_who_ask_for_the_same_share_a_reading(pool: Pool) -> None:
-    now = asyncio.get_running_loop().time
-    await pool.rows("create sequence readings")
-
-    async def read(asked_at: float, key: str = "one") -> int:
-        (row,) = await pool.shared_rows(asked_at, key, NEXT_READING)
-        return int(row["n"])
-
-    asked_at = now()
-    assert await asyncio.gather(*(read(asked_at) for _ in range(5))) == [1] * 5
-    # Done by now, it will do for who had asked before it began; who asks now is told of what is now.
-    assert await read(asked_at) == 1
-    assert [*await asyncio.gather(read(now()), read(asked_at))] == [2, 2]
-    assert await read(asked_at, "other") == 3
-    await asyncio.sleep(2 * lanes.SHARED_SECONDS)
-    assert await read(asked_at) == 4
-    await asyncio.sleep(2 * lanes.SHARED_SECONDS)
-    assert pool._readings == {}
-
-
-async def test_who_gives_up_waiting_for_a_shared_reading_does_so_alone(pool: Pool) -> None:
-    asked_at = asyncio.get_running_loop().time()
-    first, second = (
-        asyncio.create_task(pool.shared_rows(asked_at, "one", "select 1 as n, pg_sleep(0.2)")) for _ in range(2)
-    )
-    await asyncio.sleep(0.05)
-    first.cancel()
-    assert [row["n"] for row in await second] == [1]
-    assert first.cancelled()
-
-
-async def test_a_shared_reading_that_fails_is_tried_anew(pool: Pool) -> None:
-    asked_at = asyncio.get_running_loop().time()
-    failed = await asyncio.gather(
-        *(pool.shared_rows(asked_at, "one", "select 1 / 0") for _ in range(2)), return_exceptions=True
-    )
-    assert [type(each) for each in failed] == [asyncpg.DivisionByZeroError] * 2
-    assert [row["n"] for row in await pool.shared_rows(asked_at, "one", "select 1 as n")] == [1]
 
 
 async def test_a_backend_that_dies_under_a_statement(pool: Pool, database: Database) -> None:
