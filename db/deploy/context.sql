@@ -366,7 +366,9 @@ create function parking_private.is_time_zone(zone text)
     returns boolean
     language sql
     stable
-    return exists (select from pg_timezone_names z where z.name = zone);
+    return exists (select from parking_private.time_zones z where z.name = zone)
+        -- One of which the operating system has learnt since.
+        or exists (select from pg_timezone_names z where z.name = zone);
 
 comment on function parking_private.is_time_zone(text) is
     'Whether this is a name of the IANA database, spelled as there: PostgreSQL would also take CEST and Foo/-3, which no other program knows.';

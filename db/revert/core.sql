@@ -2,6 +2,7 @@
 
 begin;
 
+drop table parking_private.time_zones;
 drop table parking_private.clock_shift;
 alter default privileges for role parking_owner grant execute on functions to public;
 drop extension pgcrypto;

@@ -12,6 +12,7 @@ begin
     assert not has_table_privilege('parking_dba', 'parking_private.clock_shift', 'update'),
         'nobody but the owner sets the clock';
     assert (select count(*) = 1 from parking_private.clock_shift), 'the clock has one shift';
+    assert exists (select from parking_private.time_zones z where z.name = 'Europe/Berlin'), 'the time zones are known';
     assert extensions.crypt('x', extensions.gen_salt('bf', 4)) is not null, 'pgcrypto lives in schema extensions';
     assert (select count(*) = 2 from pg_extension
             where extname in ('btree_gist', 'pgcrypto') and extnamespace = 'extensions'::regnamespace),

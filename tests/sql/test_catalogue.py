@@ -286,6 +286,7 @@ GLOBAL = {
     "parking_private.spot_states",
     "parking_private.tallies",
     "parking_private.tally_mark",
+    "parking_private.time_zones",
 }
 POLICIES = {
     ("entered_tenant", "{parking_owner}", "ALL", "({} = ( SELECT parking_private.current_tenant() AS current_tenant))"),

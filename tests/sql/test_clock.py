@@ -74,3 +74,14 @@ async def test_no_time_is_none(connect: Connect) -> None:
     service = await connect()
     assert await service.fetchval(READ, "Europe/Berlin", None, "first") is None
     assert await service.fetchval(READ, "Europe/Berlin", INFINITY, None)
+
+
+async def test_a_time_zone_is_known_by_its_name_and_by_no_other(connect: Connect) -> None:
+    """Also one that has come into the world since the migrations were deployed."""
+    superuser = await connect("postgres")
+    known = "select parking_private.is_time_zone($1)"
+    names = "America/Argentina/ComodRivadavia", "Etc/GMT+5", "Europe/Berlin", "UTC"
+    others = "CEST", "Foo/-3", "europe/berlin", "Europe/Nowhere", ""
+    for _ in range(2):
+        assert [name for name in (*names, *others) if await superuser.fetchval(known, name)] == list(names)
+        await superuser.execute("delete from parking_private.time_zones")
