@@ -427,7 +427,7 @@ declare
     v_person constant parking.people := parking_private.require_actor(actor, 'write:garage');
     v_lot    constant parking.lots := parking_private.desk(v_person.id, lot);
     v_plate  constant text := parking_private.normal_plate(what);
-    v_number constant bigint := substring(upper(btrim(what)) from '^PS[[:blank:]-]*(\d{1,18})$')::bigint;
+    v_number constant bigint := substring(upper(btrim(what)) from '^PS[[:blank:]-]*([0-9]{1,18})$')::bigint;
     v_ticket parking.tickets;
 begin
     v_ticket := (
