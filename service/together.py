@@ -8,6 +8,7 @@ know of, such as their own booking; unless they say since when an answer will do
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import math
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Final, Generic, TypeVar
@@ -30,7 +31,7 @@ class Together(Generic[Q, M, A]):
         self._ask = ask
         self._keep_seconds = keep_seconds
         self._kept: dict[Q, tuple[float, A]] = {}
-        self._waiting: dict[Q, list[tuple[M, asyncio.Future[A]]]] = {}
+        self._waiting: dict[Q, list[tuple[M, asyncio.Future[A], contextvars.Context]]] = {}
         self._running: dict[Q, set[asyncio.Task[None]]] = {}
 
     async def answer(self, question: Q, member: M, since: float = math.inf) -> A:
@@ -41,7 +42,7 @@ class Together(Generic[Q, M, A]):
         if (kept := self._kept.get(question)) is not None and kept[0] >= since:
             return kept[1]
         future: asyncio.Future[A] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(question, []).append((member, future))
+        self._waiting.setdefault(question, []).append((member, future, contextvars.copy_context()))
         running = self._running.setdefault(question, set())
         if len(running) < WIDTH:
             # It begins in the next turn of the event loop, with all who have asked in this one.
@@ -58,24 +59,33 @@ class Together(Generic[Q, M, A]):
             if not running:
                 del self._running[question]
 
-    async def _answer_all(self, question: Q, asked: list[tuple[M, asyncio.Future[A]]]) -> None:
-        begun_at = asyncio.get_running_loop().time()
+    async def _answer_all(self, question: Q, asked: list[tuple[M, asyncio.Future[A], contextvars.Context]]) -> None:
+        loop = asyncio.get_running_loop()
+        begun_at = loop.time()
+        members = [member for member, _, _ in asked]
+        # As a part of the first one's request: that is whose trace the statement belongs to.
+        (_, _, context), *_ = asked
+        statement = loop.create_task(self._in_a_task(question, members), context=context)
         # Whoever has gone in the meantime has cancelled theirs.
         try:
-            answer = await self._ask(question, [member for member, _ in asked])
+            answer = await statement
         except Exception as error:  # noqa: BLE001 (it is theirs, whatever it is)
-            for _, future in asked:
+            for _, future, _ in asked:
                 if not future.done():
                     future.set_exception(error)
         except BaseException:
-            for _, future in asked:
+            statement.cancel()
+            for _, future, _ in asked:
                 future.cancel()
             raise
         else:
             self._keep(question, (begun_at, answer))
-            for _, future in asked:
+            for _, future, _ in asked:
                 if not future.done():
                     future.set_result(answer)
+
+    async def _in_a_task(self, question: Q, members: list[M]) -> A:
+        return await self._ask(question, members)
 
     def _keep(self, question: Q, answer: tuple[float, A]) -> None:
         def forget() -> None:

@@ -313,7 +313,7 @@ async def issue_pass(
 @get(
     "/passes/{code:str}",
     guards=[admit_bearer],
-    responses=problems(400, 401, 404),
+    responses=problems(400, 401, 404, 422),
     security=[{}, {"Bearer": []}],
     tags=["reservations"],
     summary="Check a pass",

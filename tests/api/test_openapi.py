@@ -198,6 +198,31 @@ async def test_errors_are_declared_as_problems(document: dict[str, Any]) -> None
             assert list(response.get("content", [])) == ([] if status == "204" else [media])
 
 
+async def test_where_one_may_write_any_text_its_refusal_is_declared(document: dict[str, Any]) -> None:
+    """A NUL is text that no database stores: 422, or 400 where the document of the garage's desk has it so."""
+
+    def takes_any(schema: dict[str, Any]) -> bool:
+        return any(
+            each.get("type") == "string" and not each.keys() & {"enum", "format", "pattern"}
+            for each in (schema, *schema.get("oneOf", ()), *schema.get("anyOf", ()))
+        )
+
+    taking = {
+        f"{method} {path}": operation["responses"]
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+        if any(
+            takes_any(parameter["schema"])
+            for parameter in operation.get("parameters", ())
+            if parameter["in"] != "header"
+        )
+    }
+    assert {"get /api/people", "get /api/passes/{code}", "get /api/tickets/{ticketNumber}"} <= set(taking)
+    silent = {name for name, responses in taking.items() if "422" not in responses}
+    assert silent == {"get /api/tickets/{ticketNumber}", "put /api/tickets/{ticketNumber}/exit"}
+    assert all("400" in taking[name] for name in silent)
+
+
 async def test_every_link_in_the_document_leads_somewhere(document: dict[str, Any]) -> None:
     def references(node: object) -> list[str]:
         if isinstance(node, dict):

@@ -1,6 +1,7 @@
 """Spans, sent to a real receiver of OTLP over HTTP: whose they are, what they say, and what they must not."""
 
 import asyncio
+import datetime as dt
 import threading
 import time
 from collections.abc import Iterator
@@ -118,7 +119,12 @@ async def test_requests_at_the_same_time_keep_their_traces_apart(database: Datab
     ):
         traces = [f"{number:032x}" for number in range(1, 21)]
         headers = [{"traceparent": f"00-{trace}-{CALLER}-01"} for trace in traces]
-        await asyncio.gather(*(client.get("/spots", headers=each) for each in headers))
+        today = dt.datetime.now(dt.UTC).date()
+        days = [str(today + dt.timedelta(days=number)) for number in range(20)]
+        # Who asks the same shares a statement; these do not.
+        await asyncio.gather(
+            *(client.get("/spots", params={"date": day}, headers=each) for day, each in zip(days, headers, strict=True))
+        )
         # Not wanted: the caller has decided that this trace is not kept.
         await client.get("/spots", headers={"traceparent": f"00-{'f' * 32}-{CALLER}-00"})
         await service.stop()
@@ -126,6 +132,29 @@ async def test_requests_at_the_same_time_keep_their_traces_apart(database: Datab
     found = sorted((span.trace_id.hex(), span.kind) for span in spans)
     kinds = (Span.SPAN_KIND_SERVER, Span.SPAN_KIND_CLIENT)
     assert found == sorted((trace, kind) for trace in traces for kind in kinds)
+
+
+async def test_a_statement_for_many_belongs_to_one_of_those_who_asked_for_it(
+    database: Database, collector: Collector
+) -> None:
+    """Many wait for each; it begins after that request, and before its answer."""
+    async with (
+        Service(database, environ={"PARKING_OTLP_ENDPOINT": collector.endpoint}) as service,
+        httpx.AsyncClient(base_url=service.url, timeout=20, trust_env=False) as client,
+    ):
+        traces = [f"{number:032x}" for number in range(1, 101)]
+        headers = [{"traceparent": f"00-{trace}-{CALLER}-01"} for trace in traces]
+        await asyncio.gather(*(client.get("/spots", headers=each) for each in headers))
+        await service.stop()
+    requests = {span.trace_id.hex(): span for span in collector.spans if span.name == "GET /spots"}
+    statements = [span for span in collector.spans if span.name == "parking.list_spots"]
+    assert sorted(requests) == traces
+    assert 0 < len(statements) < len(requests)
+    for statement in statements:
+        request = requests[statement.trace_id.hex()]
+        assert statement.parent_span_id == request.span_id
+        assert request.start_time_unix_nano <= statement.start_time_unix_nano
+        assert statement.end_time_unix_nano <= request.end_time_unix_nano
 
 
 async def test_a_failure_of_ours_is_an_error(database: Database, collector: Collector) -> None:
