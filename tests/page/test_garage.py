@@ -44,7 +44,7 @@ def anew(module_database: Database) -> Iterator[None]:
 
 
 def later(database: Database, hours: float) -> None:
-    """Set the clock so far ahead. By the garage's own it is two in the afternoon then: no stay goes on past midnight."""
+    """Set the clock so far ahead. By the garage's own it is two in the afternoon then, far from midnight."""
     database.psql(f"update parking_private.clock_shift set shift = '{hours} hours'")
     hour = (dt.datetime.now(dt.UTC) + dt.timedelta(hours=hours)).hour
     database.psql(f"update parking.lots set time_zone = 'Etc/GMT{hour - 14:+d}' where id = 4")
