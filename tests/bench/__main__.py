@@ -2,7 +2,7 @@
 
 On a cluster of its own with fsync and synchronous_commit on, gone afterwards; everything is on this machine, the
 clients too. Compare the ratios, and each figure with its floor; the absolute ones belong to the machine. BENCH_SECONDS
-is the length of one measurement (8; all of it takes under ten minutes), BENCH_OUT the file that gets the report as
+is the length of one measurement (8; all of it takes a quarter of an hour), BENCH_OUT the file that gets the report as
 well; `python -m tests.bench booking tenants reading sweep crowd rest page sockets garage` takes the
 names of parts. Only a run of all of them writes its summary into the README.
 """
