@@ -147,7 +147,7 @@ begin
 
     v_booking := v_former;
     update parking.reservations r
-    set starts = v_starts, ends = v_ends, quoted_cents = v_cents, currency = v_currency
+    set starts = v_starts, ends = v_ends, moves = r.moves + 1, quoted_cents = v_cents, currency = v_currency
     where r.tenant_id = v_person.tenant_id and r.id = reschedule.reservation and r.status = 'active'
     returning r.starts, r.ends, r.quoted_cents, r.currency
     into strict v_booking.starts, v_booking.ends, v_booking.quoted_cents, v_booking.currency;

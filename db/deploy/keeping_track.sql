@@ -1,6 +1,5 @@
 -- Deploy parking:keeping_track to pg
 -- requires: changing
--- requires: revisions
 --
 -- What a driver keeps track of: one reservation with all that a pass and a calendar need, and, for the live feed, whose
 -- reservations something has happened to. The feed never learns from the record who did what, which is nobody's business;
@@ -31,7 +30,7 @@ create function parking.show_reservation(
         time_zone    text,
         booked_at    timestamptz,
         ended_at     timestamptz,
-        revision     bigint,
+        revision     integer,
         quoted_cents bigint,
         currency     text
     )
@@ -54,9 +53,7 @@ begin
                end,
                r.status, r.starts, r.ends, s.id, s.name, s.type, w.name, f.name, l.id, l.name, l.address, l.time_zone,
                r.booked_at, r.ended_at,
-               (select count(*) from parking.events e
-                where e.tenant_id = r.tenant_id and e.reservation_id = r.id and e.type = 'rescheduled')
-               + case when r.status = 'active' then 0 else 1 end,
+               r.moves + case when r.status = 'active' then 0 else 1 end,
                r.quoted_cents, r.currency
         from parking.reservations r
         join parking.spots s on s.tenant_id = r.tenant_id and s.id = r.spot_id

@@ -49,6 +49,7 @@ create table parking.reservations (
     status    text        not null default 'active',
     booked_at timestamptz not null,
     ended_at  timestamptz,
+    moves     integer     not null default 0,
 
     quoted_cents bigint,
     currency     text,
@@ -79,6 +80,8 @@ comment on column parking.reservations.during is
 comment on column parking.reservations.status is
     'active -> cancelled, before it begins (cancel); active -> completed, by the driver (complete) or after its end by the stale checker (release_stale).';
 comment on column parking.reservations.ended_at is 'When it was cancelled, completed or released; null while it is active.';
+comment on column parking.reservations.moves is
+    'How often it was given another period, so that of two calendar files the newer one can be told. The record says when, and forgets.';
 comment on column parking.reservations.quoted_cents is
     'What the period costs, as parking.quote() had it when it was booked or moved, in hundredths of the currency; null: no tariff knew a price.';
 comment on column parking.reservations.request_id is

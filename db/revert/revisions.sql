@@ -1,7 +1,0 @@
--- Revert parking:revisions from pg
-
-begin;
-
-drop index parking.events_of_moved_reservations;
-
-commit;
