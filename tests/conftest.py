@@ -1,7 +1,7 @@
 """The fixtures that every test may use; tests/support has the rest."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +13,7 @@ from hypothesis import settings
 
 from tests.support import Cluster, Database, Service, deploy, new_database, plant, planted_cluster, template_database
 from tests.support.cluster import shared_cluster
+from tests.support.days import wait_for_a_whole_day
 
 # A step of a model is a transaction, and how long one takes is not what these tests judge.
 settings.register_profile("suite", deadline=None)
@@ -55,6 +56,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     tests = Path(__file__).parent
     ranks = {tests / f"{name}.py": rank for rank, name in enumerate(LONGEST)}
     items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol() -> Generator[None, object, object]:
+    """No test sees two days. First of all, so that its time-out begins after the wait."""
+    wait_for_a_whole_day()
+    return (yield)
 
 
 class Connect(Protocol):

@@ -6,8 +6,9 @@ import httpx
 import pytest
 
 from service.edge import LARGEST_NUMBER
-from tests.api.asking import BERLIN, ROOTS, booking, moment, problem, stored
+from tests.api.asking import ROOTS, booking, moment, problem, stored
 from tests.support import DRIVER_1, DRIVER_2, Database, sign_in
+from tests.support.days import BERLIN
 
 
 @pytest.mark.parametrize("root", ROOTS)
