@@ -174,7 +174,7 @@ async def test_a_long_queue_that_moves_is_served(database: Database, connect: Co
 
         waiters = []
         async with held(holder, SPOT):
-            waiters = [asyncio.create_task(request(hour)) for hour in range(6)]
+            waiters = [asyncio.create_task(request(hour)) for hour in range(8, 14)]
             await waiting_for_locks(database, lanes.LANE_WIDTH)
             await asyncio.sleep(1.1)
         async with held(holder, SPOT):
