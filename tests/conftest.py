@@ -11,8 +11,9 @@ import httpx
 import pytest
 from hypothesis import settings
 
-from tests.support import Cluster, Database, Service, deploy, new_database, plant, planted_cluster, template_database
+from tests.support import Cluster, Database, Service, deploy, new_database, plant, planted_cluster
 from tests.support.cluster import shared_cluster
+from tests.support.database import template_of_today
 from tests.support.days import wait_for_a_whole_day
 
 # A step of a model is a transaction, and how long one takes is not what these tests judge.
@@ -80,10 +81,10 @@ def cluster() -> Iterator[Cluster]:
         yield cluster
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def template(cluster: Cluster) -> str:
     """The name of a database that is migrated and has the demo in it: to be cloned, never to be connected to."""
-    return template_database(cluster)
+    return template_of_today(cluster)
 
 
 @pytest.fixture
@@ -94,9 +95,9 @@ def database(cluster: Cluster, template: str) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="module")
-def module_database(cluster: Cluster, template: str) -> Iterator[Database]:
+def module_database(cluster: Cluster) -> Iterator[Database]:
     """The same, for all tests of a module."""
-    with new_database(cluster, template=template) as database:
+    with new_database(cluster, template=template_of_today(cluster)) as database:
         yield database
 
 

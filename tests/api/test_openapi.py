@@ -1,5 +1,6 @@
 """/openapi.json: what it says is there and true, and all of it is tried."""
 
+import datetime as dt
 import json
 import os
 from http import HTTPStatus
@@ -11,16 +12,22 @@ import pytest
 
 from tests.api.asking import ROOTS, booking, moment
 from tests.support import DRIVER_1, OPERATOR, PASSWORD, Database, sign_in
+from tests.support.days import today
 
 CODE, RESERVATION = "A" * 22, 1_000_000
 DESK = "parking.find_person('attendant@parking.com')"
+
+
+def tomorrow() -> str:
+    """A day whose slots are all to come: of one that is over less is told."""
+    return str(today() + dt.timedelta(1))
 
 
 def examples() -> dict[str, dict[str, Any]]:
     """A request for each operation that answers at the root and under /api, in an order in which all succeed."""
     return {
         "sign_in": {"json": {"email": DRIVER_1, "password": PASSWORD}},
-        "list_spots": {"params": {"date": "2026-12-01", "lot": 1}},
+        "list_spots": {"params": {"date": tomorrow(), "lot": 1}},
         "book_spot": {"json": booking()},
         "find_reservation": {},
         "complete_reservation": {},
@@ -28,29 +35,30 @@ def examples() -> dict[str, dict[str, Any]]:
     }
 
 
-API_ONLY: dict[str, dict[str, Any]] = {
-    "build_lot": {"json": {"name": "New", "time_zone": "UTC", "layout": {"floors": 1, "rows": 1, "spots": 1}}},
-    "list_lots": {},
-    "change_lot": {"json": {"name": "Newer"}},
-    "set_slots": {"json": {"slots": ["08:00-12:00"]}},
-    "list_slots": {},
-    "show_board": {"params": {"date": "2026-12-01"}},
-    "add_floor": {"json": {"name": "Roof"}},
-    "change_floor": {"json": {"name": "Top"}},
-    "find_floor": {},
-    "add_row": {"json": {"name": "Row"}},
-    "change_row": {"json": {"position": 1}},
-    "find_row": {},
-    "add_spot": {"json": {"name": "Spot"}},
-    "change_spot": {"json": {"type": "ev"}},
-    "find_spot": {},
-    "describe_lot": {},
-    "retire_spot": {},
-    "retire_row": {},
-    "retire_floor": {},
-    "retire_lot": {},
-}
-"""The same for those that answer under /api only; the numbers in their paths are those of what was made last."""
+def api_only() -> dict[str, dict[str, Any]]:
+    """The same for those that answer under /api only; the numbers in their paths are those of what was made last."""
+    return {
+        "build_lot": {"json": {"name": "New", "time_zone": "UTC", "layout": {"floors": 1, "rows": 1, "spots": 1}}},
+        "list_lots": {},
+        "change_lot": {"json": {"name": "Newer"}},
+        "set_slots": {"json": {"slots": ["08:00-12:00"]}},
+        "list_slots": {},
+        "show_board": {"params": {"date": tomorrow()}},
+        "add_floor": {"json": {"name": "Roof"}},
+        "change_floor": {"json": {"name": "Top"}},
+        "find_floor": {},
+        "add_row": {"json": {"name": "Row"}},
+        "change_row": {"json": {"position": 1}},
+        "find_row": {},
+        "add_spot": {"json": {"name": "Spot"}},
+        "change_spot": {"json": {"type": "ev"}},
+        "find_spot": {},
+        "describe_lot": {},
+        "retire_spot": {},
+        "retire_row": {},
+        "retire_floor": {},
+        "retire_lot": {},
+    }
 
 
 def further_examples() -> dict[str, dict[str, Any]]:
@@ -77,7 +85,7 @@ def further_examples() -> dict[str, dict[str, Any]]:
         "show_figures": {"path": {"lot": 1}},
         "find_lots": {"params": {"search": "garage"}},
         "list_problems": {},
-        "show_overview": {"path": {"lot": 2}, "params": {"date": "2026-12-01", "type": "ev"}},
+        "show_overview": {"path": {"lot": 2}, "params": {"date": tomorrow(), "type": "ev"}},
         "set_tariff": {
             "path": {"lot": 1},
             "json": {"name": "Standard", "tiers": [{"from_minutes": 0, "increment_minutes": 60, "price_cents": 1000}]},
@@ -176,7 +184,7 @@ async def test_the_document_lists_each_route_at_the_root_and_under_api(document:
     assert document["openapi"].startswith("3.1")
     names = [operation["operationId"] for _, _, operation in operations(document)]
     everywhere = [f"{prefix}{name}" for name in examples() for prefix in ("", "api_")]
-    under_api = [f"api_{name}" for name in [*API_ONLY, *further_examples(), *FILES]]
+    under_api = [f"api_{name}" for name in [*api_only(), *further_examples(), *FILES]]
     under_auth = [f"auth_{name}" for name in AUTH_EXAMPLES]
     assert sorted(names) == sorted([*everywhere, *under_api, *under_auth, *OPERATIONS])
     by_name = {operation["operationId"]: (path, method) for path, method, operation in operations(document)}
@@ -326,9 +334,9 @@ async def test_every_operation_answers_as_it_is_described(client: httpx.AsyncCli
     }
     staff = await sign_in(client, OPERATOR)
     numbers = {"reservation": ""}
-    for name, example in {**examples(), **(API_ONLY if root else {})}.items():
+    for name, example in {**examples(), **(api_only() if root else {})}.items():
         path, method, operation = found[name]
-        headers = (staff if name in API_ONLY else driver) if operation.get("security") else {}
+        headers = (staff if name in api_only() else driver) if operation.get("security") else {}
         answer = await client.request(method, path.format_map(numbers), headers=headers, **example)
         body = check_answer(answer, operation, document["components"]["schemas"])
         if answer.status_code == HTTPStatus.CREATED:
