@@ -1,7 +1,7 @@
 """The fixtures that every test may use; tests/support has the rest."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Protocol
@@ -11,8 +11,10 @@ import httpx
 import pytest
 from hypothesis import settings
 
-from tests.support import Cluster, Database, Service, deploy, new_database, plant, planted_cluster, template_database
+from tests.support import Cluster, Database, Service, deploy, new_database, plant, planted_cluster
 from tests.support.cluster import shared_cluster
+from tests.support.database import template_of_today
+from tests.support.days import wait_for_a_whole_day
 
 # A step of a model is a transaction, and how long one takes is not what these tests judge.
 settings.register_profile("suite", deadline=None)
@@ -57,6 +59,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol() -> Generator[None, object, object]:
+    """No test sees two days. First of all, so that its time-out begins after the wait."""
+    wait_for_a_whole_day()
+    return (yield)
+
+
 class Connect(Protocol):
     """`await connect(role="parking_service", database=None, **settings)`: see the fixture of that name."""
 
@@ -72,10 +81,10 @@ def cluster() -> Iterator[Cluster]:
         yield cluster
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def template(cluster: Cluster) -> str:
     """The name of a database that is migrated and has the demo in it: to be cloned, never to be connected to."""
-    return template_database(cluster)
+    return template_of_today(cluster)
 
 
 @pytest.fixture
@@ -86,9 +95,9 @@ def database(cluster: Cluster, template: str) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="module")
-def module_database(cluster: Cluster, template: str) -> Iterator[Database]:
+def module_database(cluster: Cluster) -> Iterator[Database]:
     """The same, for all tests of a module."""
-    with new_database(cluster, template=template) as database:
+    with new_database(cluster, template=template_of_today(cluster)) as database:
         yield database
 
 

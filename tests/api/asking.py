@@ -3,21 +3,18 @@
 import asyncio
 import datetime as dt
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import httpx
 
 from tests.support import Database
-
-BERLIN = ZoneInfo("Europe/Berlin")
-"""The demo lot's time zone."""
+from tests.support.days import BERLIN, today
 
 ROOTS = ("", "/api")
 
 
 def moment(days: int, hour: int) -> dt.datetime:
     """An hour of the demo lot's wall clock, so many days from today."""
-    return dt.datetime.combine(dt.datetime.now(BERLIN).date() + dt.timedelta(days), dt.time(hour), BERLIN)
+    return dt.datetime.combine(today() + dt.timedelta(days), dt.time(hour), BERLIN)
 
 
 def booking(spot: int = 1, days: int = 1, hours: tuple[int, int] = (8, 12)) -> dict[str, Any]:

@@ -13,9 +13,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.asking import BERLIN, booking, problem
+from tests.api.asking import booking, problem
 from tests.conftest import Connect
 from tests.support import DRIVER_1, OPERATOR, Database, Service, sign_in
+from tests.support.days import BERLIN
 from tests.support.sql import shift_clock
 
 OPEN = {"PARKING_GARAGE_LOT": "4", "PARKING_GARAGE_DESK": "attendant@parking.com"}

@@ -177,7 +177,7 @@ async def test_it_answers_while_every_other_connection_is_busy(database: Databas
             await holder.execute("select from parking.spots where id = 1 for update")
             waiting = asyncio.create_task(client.post("/reservations", json=booking(), headers=driver))
             await waiting_for_locks(database)
-            assert (await asyncio.wait_for(client.get("/readyz"), 2)).status_code == 200
+            assert (await asyncio.wait_for(client.get("/readyz"), 10)).status_code == 200
             assert not waiting.done()
         await waiting
 

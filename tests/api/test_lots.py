@@ -154,9 +154,9 @@ async def test_a_closed_lot_is_not_booked(client: httpx.AsyncClient) -> None:
 
 async def test_slots_and_the_board_of_a_day(client: httpx.AsyncClient) -> None:
     operator, driver = await staff(client), await sign_in(client)
-    slots = {"slots": ["20:00-02:00", "08:00-12:00"]}
+    slots = {"slots": ["20:00-01:00", "08:00-12:00"]}
     replaced = await client.put("/api/lots/1/slots", json=slots, headers=operator)
-    assert replaced.json() == {"slots": ["08:00-12:00", "20:00-02:00"]}
+    assert replaced.json() == {"slots": ["08:00-12:00", "20:00-01:00"]}
     assert (await client.get("/api/lots/1/slots")).json() == replaced.json()
     overlapping = {"slots": ["08:00-12:00", "11:00-13:00"]}
     problem(await client.put("/api/lots/1/slots", json=overlapping, headers=operator), 422, "slots-overlap")
@@ -178,9 +178,9 @@ async def test_slots_and_the_board_of_a_day(client: httpx.AsyncClient) -> None:
                 "reservation_id": booked["id"],
             },
             {
-                "slot": "20–02",
+                "slot": "20–01",
                 "start_time": moment(1, 20).isoformat(),
-                "end_time": moment(2, 2).isoformat(),
+                "end_time": moment(2, 1).isoformat(),
                 "status": "available",
             },
         ],

@@ -1,5 +1,6 @@
 """/openapi.json: what it says is there and true, and all of it is tried."""
 
+import datetime as dt
 import json
 import os
 from http import HTTPStatus
@@ -11,117 +12,133 @@ import pytest
 
 from tests.api.asking import ROOTS, booking, moment
 from tests.support import DRIVER_1, OPERATOR, PASSWORD, Database, sign_in
+from tests.support.days import today
 
 CODE, RESERVATION = "A" * 22, 1_000_000
 DESK = "parking.find_person('attendant@parking.com')"
 
-EXAMPLES: dict[str, dict[str, Any]] = {
-    "sign_in": {"json": {"email": DRIVER_1, "password": PASSWORD}},
-    "list_spots": {"params": {"date": "2026-12-01", "lot": 1}},
-    "book_spot": {"json": booking()},
-    "find_reservation": {},
-    "complete_reservation": {},
-    "show_stats": {"params": {"lot": 1}},
-}
-"""A request for each operation that answers at the root and under /api, in an order in which all succeed."""
 
-API_ONLY: dict[str, dict[str, Any]] = {
-    "build_lot": {"json": {"name": "New", "time_zone": "UTC", "layout": {"floors": 1, "rows": 1, "spots": 1}}},
-    "list_lots": {},
-    "change_lot": {"json": {"name": "Newer"}},
-    "set_slots": {"json": {"slots": ["08:00-12:00"]}},
-    "list_slots": {},
-    "show_board": {"params": {"date": "2026-12-01"}},
-    "add_floor": {"json": {"name": "Roof"}},
-    "change_floor": {"json": {"name": "Top"}},
-    "find_floor": {},
-    "add_row": {"json": {"name": "Row"}},
-    "change_row": {"json": {"position": 1}},
-    "find_row": {},
-    "add_spot": {"json": {"name": "Spot"}},
-    "change_spot": {"json": {"type": "ev"}},
-    "find_spot": {},
-    "describe_lot": {},
-    "retire_spot": {},
-    "retire_row": {},
-    "retire_floor": {},
-    "retire_lot": {},
-}
-"""The same for those that answer under /api only; the numbers in their paths are those of what was made last."""
+def tomorrow() -> str:
+    """A day whose slots are all to come: of one that is over less is told."""
+    return str(today() + dt.timedelta(1))
 
-FURTHER_EXAMPLES: dict[str, dict[str, Any]] = {
-    "find_spot_state": {"path": {"spot": 1}},
-    "list_spot_states": {"path": {"lot": 1}},
-    "set_spot_state": {"path": {"spot": 1}, "json": {"state": "maintenance", "reason": "Paint"}},
-    "list_reservations": {},
-    "expire_old": {},
-    "reschedule_reservation": {"path": {"reservation": RESERVATION}, "json": {"end_time": moment(1, 13).isoformat()}},
-    "issue_pass": {"path": {"reservation": RESERVATION}},
-    "check_pass": {"path": {"code": CODE}},
-    "cancel_reservation": {"path": {"reservation": RESERVATION}},
-    "check_spot": {"path": {"spot": 2}, "json": {k: v for k, v in booking(2).items() if k != "spot_id"}},
-    "free_spots": {
-        "path": {"lot": 1},
-        "params": {"from": moment(1, 8).isoformat(), "to": moment(1, 12).isoformat()},
-    },
-    "show_occupancy": {"path": {"lot": 1}},
-    "show_figures": {"path": {"lot": 1}},
-    "find_lots": {"params": {"search": "garage"}},
-    "list_problems": {},
-    "show_overview": {"path": {"lot": 2}, "params": {"date": "2026-12-01", "type": "ev"}},
-    "set_tariff": {
-        "path": {"lot": 1},
-        "json": {"name": "Standard", "tiers": [{"from_minutes": 0, "increment_minutes": 60, "price_cents": 1000}]},
-    },
-    "list_tariffs": {"path": {"lot": 1}},
-    "quote": {
-        "path": {"lot": 1},
-        "json": {"start_time": "2030-05-06T08:00:00+02:00", "end_time": "2030-05-06T10:00:00+02:00"},
-    },
-    "retire_tariff": {"path": {"tariff": 2}},
-    "grant_concession": {"json": {"kind": "season-pass", "lot_id": 1, "plate": "B AB 123"}},
-    "list_concessions": {},
-    "end_concession": {"path": {"concession": 1}},
-    "set_garage": {"path": {"lot": 4}, "json": {"spaces": 140, "assumed_stay_hours": 4}},
-    "find_garage": {"path": {"lot": 4}},
-    "enter_garage": {"params": {"lot": 4}, "json": {"licensePlate": "ABC123", "vehicleType": "Car"}},
-    "show_garage_stats": {"params": {"lot": 4}},
-    "find_ticket": {"path": {"ticketNumber": "PS-0004"}},
-    "look_up_ticket": {"path": {"lot": 4}, "params": {"what": "abc 123"}},
-    "show_amount_due": {"path": {"ticketNumber": "PS-0004"}},
-    "leave_garage": {"path": {"ticketNumber": "PS-0004"}, "json": {"paymentMethod": "Credit Card"}},
-    "list_activities": {"params": {"lot": 4, "limit": 10}},
-    "refund_ticket": {
-        "path": {"ticketNumber": "PS-0004"},
-        "json": {"amount_cents": 400, "reason": "The lift was out of order"},
-    },
-    "correct_ticket": {"path": {"ticketNumber": "PS-0004"}, "json": {"amount_cents": 400, "reason": "It was not"}},
-    "void_ticket": {"path": {"ticketNumber": "PS-0001"}, "json": {"reason": "Turned around at the gate"}},
-    "lose_ticket": {
-        "path": {"ticketNumber": "PS-0002"},
-        "json": {"payment_method": "Cash", "reason": "Showed the papers of the car"},
-    },
-    "list_overstays": {"path": {"lot": 4}},
-    "list_payment_methods": {},
-    "show_balance": {"path": {"lot": 4}},
-    "show_report": {"path": {"lot": 4}, "params": {"from": "2026-11-01", "until": "2026-11-02"}},
-    "list_roles": {},
-    "list_people": {},
-    "add_person": {"json": {"email": "jo@example.org", "display_name": "Jo"}},
-    "show_person": {"path": {"person": 2}},
-    "change_person": {"path": {"person": 2}, "json": {"display_name": "Jo"}},
-    "set_password": {"path": {"person": 2}, "json": {"password": "correct horse"}},
-    "assign_role": {"path": {"person": 2, "role": "operator"}},
-    "revoke_role": {"path": {"person": 2, "role": "operator"}},
-    "deactivate": {"path": {"person": 2}},
-    "reactivate": {"path": {"person": 2}},
-    "erase_person": {"path": {"person": 2}},
-    "list_tenants": {},
-    "found_tenant": {"json": {"slug": "far", "name": "Far", "admin_email": "boss@far.example"}},
-    "set_registration": {"path": {"tenant": "default"}, "json": {"registration": "closed"}},
-    "list_activity": {},
-}
-"""The same for those that answer under /api only, by a platform administrator."""
+
+def examples() -> dict[str, dict[str, Any]]:
+    """A request for each operation that answers at the root and under /api, in an order in which all succeed."""
+    return {
+        "sign_in": {"json": {"email": DRIVER_1, "password": PASSWORD}},
+        "list_spots": {"params": {"date": tomorrow(), "lot": 1}},
+        "book_spot": {"json": booking()},
+        "find_reservation": {},
+        "complete_reservation": {},
+        "show_stats": {"params": {"lot": 1}},
+    }
+
+
+def api_only() -> dict[str, dict[str, Any]]:
+    """The same for those that answer under /api only; the numbers in their paths are those of what was made last."""
+    return {
+        "build_lot": {"json": {"name": "New", "time_zone": "UTC", "layout": {"floors": 1, "rows": 1, "spots": 1}}},
+        "list_lots": {},
+        "change_lot": {"json": {"name": "Newer"}},
+        "set_slots": {"json": {"slots": ["08:00-12:00"]}},
+        "list_slots": {},
+        "show_board": {"params": {"date": tomorrow()}},
+        "add_floor": {"json": {"name": "Roof"}},
+        "change_floor": {"json": {"name": "Top"}},
+        "find_floor": {},
+        "add_row": {"json": {"name": "Row"}},
+        "change_row": {"json": {"position": 1}},
+        "find_row": {},
+        "add_spot": {"json": {"name": "Spot"}},
+        "change_spot": {"json": {"type": "ev"}},
+        "find_spot": {},
+        "describe_lot": {},
+        "retire_spot": {},
+        "retire_row": {},
+        "retire_floor": {},
+        "retire_lot": {},
+    }
+
+
+def further_examples() -> dict[str, dict[str, Any]]:
+    """The same for those that answer under /api only, by a platform administrator."""
+    return {
+        "find_spot_state": {"path": {"spot": 1}},
+        "list_spot_states": {"path": {"lot": 1}},
+        "set_spot_state": {"path": {"spot": 1}, "json": {"state": "maintenance", "reason": "Paint"}},
+        "list_reservations": {},
+        "expire_old": {},
+        "reschedule_reservation": {
+            "path": {"reservation": RESERVATION},
+            "json": {"end_time": moment(1, 13).isoformat()},
+        },
+        "issue_pass": {"path": {"reservation": RESERVATION}},
+        "check_pass": {"path": {"code": CODE}},
+        "cancel_reservation": {"path": {"reservation": RESERVATION}},
+        "check_spot": {"path": {"spot": 2}, "json": {k: v for k, v in booking(2).items() if k != "spot_id"}},
+        "free_spots": {
+            "path": {"lot": 1},
+            "params": {"from": moment(1, 8).isoformat(), "to": moment(1, 12).isoformat()},
+        },
+        "show_occupancy": {"path": {"lot": 1}},
+        "show_figures": {"path": {"lot": 1}},
+        "find_lots": {"params": {"search": "garage"}},
+        "list_problems": {},
+        "show_overview": {"path": {"lot": 2}, "params": {"date": tomorrow(), "type": "ev"}},
+        "set_tariff": {
+            "path": {"lot": 1},
+            "json": {"name": "Standard", "tiers": [{"from_minutes": 0, "increment_minutes": 60, "price_cents": 1000}]},
+        },
+        "list_tariffs": {"path": {"lot": 1}},
+        "quote": {
+            "path": {"lot": 1},
+            "json": {"start_time": "2030-05-06T08:00:00+02:00", "end_time": "2030-05-06T10:00:00+02:00"},
+        },
+        "retire_tariff": {"path": {"tariff": 2}},
+        "grant_concession": {"json": {"kind": "season-pass", "lot_id": 1, "plate": "B AB 123"}},
+        "list_concessions": {},
+        "end_concession": {"path": {"concession": 1}},
+        "set_garage": {"path": {"lot": 4}, "json": {"spaces": 140, "assumed_stay_hours": 4}},
+        "find_garage": {"path": {"lot": 4}},
+        "enter_garage": {"params": {"lot": 4}, "json": {"licensePlate": "ABC123", "vehicleType": "Car"}},
+        "show_garage_stats": {"params": {"lot": 4}},
+        "find_ticket": {"path": {"ticketNumber": "PS-0004"}},
+        "look_up_ticket": {"path": {"lot": 4}, "params": {"what": "abc 123"}},
+        "show_amount_due": {"path": {"ticketNumber": "PS-0004"}},
+        "leave_garage": {"path": {"ticketNumber": "PS-0004"}, "json": {"paymentMethod": "Credit Card"}},
+        "list_activities": {"params": {"lot": 4, "limit": 10}},
+        "refund_ticket": {
+            "path": {"ticketNumber": "PS-0004"},
+            "json": {"amount_cents": 400, "reason": "The lift was out of order"},
+        },
+        "correct_ticket": {"path": {"ticketNumber": "PS-0004"}, "json": {"amount_cents": 400, "reason": "It was not"}},
+        "void_ticket": {"path": {"ticketNumber": "PS-0001"}, "json": {"reason": "Turned around at the gate"}},
+        "lose_ticket": {
+            "path": {"ticketNumber": "PS-0002"},
+            "json": {"payment_method": "Cash", "reason": "Showed the papers of the car"},
+        },
+        "list_overstays": {"path": {"lot": 4}},
+        "list_payment_methods": {},
+        "show_balance": {"path": {"lot": 4}},
+        "show_report": {"path": {"lot": 4}, "params": {"from": "2026-11-01", "until": "2026-11-02"}},
+        "list_roles": {},
+        "list_people": {},
+        "add_person": {"json": {"email": "jo@example.org", "display_name": "Jo"}},
+        "show_person": {"path": {"person": 2}},
+        "change_person": {"path": {"person": 2}, "json": {"display_name": "Jo"}},
+        "set_password": {"path": {"person": 2}, "json": {"password": "correct horse"}},
+        "assign_role": {"path": {"person": 2, "role": "operator"}},
+        "revoke_role": {"path": {"person": 2, "role": "operator"}},
+        "deactivate": {"path": {"person": 2}},
+        "reactivate": {"path": {"person": 2}},
+        "erase_person": {"path": {"person": 2}},
+        "list_tenants": {},
+        "found_tenant": {"json": {"slug": "far", "name": "Far", "admin_email": "boss@far.example"}},
+        "set_registration": {"path": {"tenant": "default"}, "json": {"registration": "closed"}},
+        "list_activity": {},
+    }
+
 
 AUTH_EXAMPLES: dict[str, dict[str, Any]] = {
     "register": {"json": {"email": "new@parking.com", "password": "correct horse", "display_name": "New"}},
@@ -166,12 +183,12 @@ def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]
 async def test_the_document_lists_each_route_at_the_root_and_under_api(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1")
     names = [operation["operationId"] for _, _, operation in operations(document)]
-    everywhere = [f"{prefix}{name}" for name in EXAMPLES for prefix in ("", "api_")]
-    under_api = [f"api_{name}" for name in [*API_ONLY, *FURTHER_EXAMPLES, *FILES]]
+    everywhere = [f"{prefix}{name}" for name in examples() for prefix in ("", "api_")]
+    under_api = [f"api_{name}" for name in [*api_only(), *further_examples(), *FILES]]
     under_auth = [f"auth_{name}" for name in AUTH_EXAMPLES]
     assert sorted(names) == sorted([*everywhere, *under_api, *under_auth, *OPERATIONS])
     by_name = {operation["operationId"]: (path, method) for path, method, operation in operations(document)}
-    for name in EXAMPLES:
+    for name in examples():
         path, method = by_name[name]
         assert by_name[f"api_{name}"] == (f"/api{path}", method)
 
@@ -317,9 +334,9 @@ async def test_every_operation_answers_as_it_is_described(client: httpx.AsyncCli
     }
     staff = await sign_in(client, OPERATOR)
     numbers = {"reservation": ""}
-    for name, example in {**EXAMPLES, **(API_ONLY if root else {})}.items():
+    for name, example in {**examples(), **(api_only() if root else {})}.items():
         path, method, operation = found[name]
-        headers = (staff if name in API_ONLY else driver) if operation.get("security") else {}
+        headers = (staff if name in api_only() else driver) if operation.get("security") else {}
         answer = await client.request(method, path.format_map(numbers), headers=headers, **example)
         body = check_answer(answer, operation, document["components"]["schemas"])
         if answer.status_code == HTTPStatus.CREATED:
@@ -343,7 +360,7 @@ async def test_every_further_operation_answers_as_it_is_described(
     document = (await client.get("/openapi.json")).json()
     found = {operation["operationId"]: (path, method, operation) for path, method, operation in operations(document)}
     headers = await sign_in(client)
-    for name, example in FURTHER_EXAMPLES.items():
+    for name, example in further_examples().items():
         path, method, operation = found[f"api_{name}"]
         answer = await client.request(
             method,

@@ -6,8 +6,9 @@ import httpx
 import pytest
 
 from service.edge import LARGEST_NUMBER
-from tests.api.asking import BERLIN, ROOTS, booking, moment, problem, stored
+from tests.api.asking import ROOTS, booking, moment, problem, stored
 from tests.support import DRIVER_1, DRIVER_2, Database, sign_in
+from tests.support.days import BERLIN
 
 
 @pytest.mark.parametrize("root", ROOTS)
@@ -88,7 +89,7 @@ async def test_periods_that_the_rules_refuse(module_client: httpx.AsyncClient, m
         (now - 25 * hour, now + hour, "period-too-early"),
         (now + 2000 * day, now + 2000 * day + hour, "period-too-far"),
         (now + hour, now + 50 * hour, "period-too-long"),
-        (now - hour, now.replace(year=9999), "period-too-far"),
+        (now - hour, dt.datetime(9999, 1, 1, tzinfo=BERLIN), "period-too-far"),
     ):
         body = {"spot_id": 1, "start_time": start.isoformat(), "end_time": end.isoformat()}
         problem(await module_client.post("/reservations", json=body, headers=driver), 422, slug)

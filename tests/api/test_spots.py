@@ -5,12 +5,9 @@ import datetime as dt
 import httpx
 import pytest
 
-from tests.api.asking import BERLIN, ROOTS, assert_secure, booking, moment, problem
+from tests.api.asking import ROOTS, assert_secure, booking, moment, problem
 from tests.support import Database, sign_in
-
-
-def today() -> dt.date:
-    return dt.datetime.now(BERLIN).date()
+from tests.support.days import BERLIN, today
 
 
 @pytest.mark.parametrize("root", ROOTS)

@@ -6,8 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.asking import BERLIN, booking, moment, problem
+from tests.api.asking import booking, moment, problem
 from tests.support import DRIVER_1, DRIVER_2, Database, sign_in
+from tests.support.days import BERLIN
 
 STATE = "/api/spots/1/state"
 

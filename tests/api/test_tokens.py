@@ -20,6 +20,10 @@ from tests.support import DRIVER_1, PASSWORD, Database, Service, admission, issu
 
 SECRET = "a secret of the tests, long enough for HS512, and known to nobody: 0123456789"
 
+LIFE = 24 * 3600
+"""Seconds that the tokens here live: the forged ones are made when this file is read, and refused for what
+they are, not for their age."""
+
 
 def claims(**changes: object) -> dict[str, Any]:
     """What a token of ours says, with changes; None leaves a claim out."""
@@ -31,7 +35,7 @@ def claims(**changes: object) -> dict[str, Any]:
         "roles": ["driver"],
         "permissions": ["write:reservation"],
         "iat": now,
-        "exp": now + 60,
+        "exp": now + LIFE,
         "jti": "0",
         "sid": "00000000-0000-0000-0000-000000000001",
         "iss": "parking",
@@ -75,8 +79,8 @@ FORGERIES = {
     "no signature": encode(HS256, claims()),
     "expired": encode(HS256, claims(exp=int(time.time()) - 1), SECRET),
     "expired long ago": encode(HS256, claims(exp=1), SECRET),
-    "not yet issued": encode(HS256, claims(iat=int(time.time()) + 3600), SECRET),
-    "not yet valid": encode(HS256, claims(nbf=int(time.time()) + 3600), SECRET),
+    "not yet issued": encode(HS256, claims(iat=int(time.time()) + LIFE), SECRET),
+    "not yet valid": encode(HS256, claims(nbf=int(time.time()) + LIFE), SECRET),
     "another issuer": encode(HS256, claims(iss="elsewhere"), SECRET),
     "for an audience": encode(HS256, claims(aud="somebody else"), SECRET),
     "critical extension": encode({**HS256, "crit": ["x"], "x": 1}, claims(), SECRET),

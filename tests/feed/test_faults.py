@@ -33,7 +33,7 @@ import websockets
 from websockets.asyncio.client import connect as connect_to
 
 from tests.conftest import Connect
-from tests.feed.test_boards import BERLIN, DAY, slot
+from tests.feed.test_boards import a_day, slot
 from tests.feed.test_events import ANNOUNCE_MANY, LIMIT
 from tests.support import (
     ROOT,
@@ -53,7 +53,10 @@ EACH_SERVER = pytest.mark.parametrize("server", SERVERS)
 WITHIN = 2.0
 """Seconds after the end of the work and of the faults in which every board is to be right."""
 
-MORNING = datetime(DAY.year, DAY.month, DAY.day, 10, tzinfo=BERLIN)
+
+def morning() -> datetime:
+    """Ten o'clock of the day that the boards show."""
+    return slot(10)[0]
 
 
 # --- clients ---------------------------------------------------------------------------------------------------------
@@ -135,7 +138,7 @@ class Listener(Client):
 
 
 class Watcher(Client):
-    """A board of DAY as the page keeps it: cell -> (what it says, what its button sends)."""
+    """A board of `a_day()` as the page keeps it: cell -> (what it says, what its button sends)."""
 
     CELL = re.compile(r'<button class="cell" id="([^"]+)" data-status="(\w+)"(?:[^>]* value="([\d-]+)")?')
 
@@ -144,7 +147,7 @@ class Watcher(Client):
         self.person = person
         self.cells: dict[str, tuple[str, str]] = {}
         self.latest = ""
-        self.path_ = f"/ws/board?lot=1&date={DAY}"
+        self.path_ = f"/ws/board?lot=1&date={a_day()}"
         if person is not None:
             token = issue_token(service, person)
             self.headers = {"Cookie": f"session={token}"}
@@ -163,7 +166,7 @@ class Watcher(Client):
 async def board(connection: asyncpg.Connection, person: int | None) -> dict[str, tuple[str, str]]:
     """What a Watcher should have now."""
     cells = {}
-    for row in await connection.fetch("select * from parking.board(1, $1, $2)", DAY, person):
+    for row in await connection.fetch("select * from parking.board(1, $1, $2)", a_day(), person):
         starts, ends = int(row["starts"].timestamp()), int(row["ends"].timestamp())
         status, value = row["status"], ""
         if status == "available":
@@ -350,8 +353,8 @@ async def change_unheard(superuser: asyncpg.Connection, number: int, ended: set[
 
 
 async def keep_morning(superuser: asyncpg.Connection) -> None:
-    """It is ten in the morning of DAY; the first slot has begun."""
-    await superuser.execute("update parking_private.clock_shift set shift = $1 - clock_timestamp()", MORNING)
+    """It is ten in the morning of `a_day()`; the first slot has begun."""
+    await superuser.execute("update parking_private.clock_shift set shift = $1 - clock_timestamp()", morning())
 
 
 def without(folder: Path, change: str) -> dict[str, str]:
@@ -440,9 +443,9 @@ class Traffic:
         if random_.random() < 0.4:
             now = await connection.fetchval("select parking.clock()")
             ends = now + timedelta(seconds=0.05 + random_.random() / 2)
-            await connection.fetch(BOOK, person, spot, MORNING - timedelta(hours=1), ends)
+            await connection.fetch(BOOK, person, spot, morning() - timedelta(hours=1), ends)
             return 0
-        starts = MORNING + timedelta(hours=random_.randrange(1, 10))
+        starts = morning() + timedelta(hours=random_.randrange(1, 10))
         booking = await one_row(connection, BOOK, person, spot, starts, starts + timedelta(hours=1))
         return int(booking["id"])
 
@@ -903,7 +906,7 @@ async def test_a_stopped_viewer_costs_nobody_anything(database: Database, connec
     """
     superuser = await connect("postgres")
     await superuser.execute(MORE_SPOTS)
-    path = f"/ws/board?lot=1&date={DAY}"
+    path = f"/ws/board?lot=1&date={a_day()}"
     async with AsyncExitStack() as stack:
         services = [await stack.enter_async_context(Service(database, server=server)) for server in SERVERS]
         services.append(await stack.enter_async_context(changed_service(database, tmp_path, NO_LIMIT)))

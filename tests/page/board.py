@@ -1,13 +1,11 @@
 """Where things are on the board's page, and what the database knows of them."""
 
 import datetime as dt
-from zoneinfo import ZoneInfo
 
 from playwright.async_api import Locator, Page, expect
 
 from tests.support import DRIVER_1, Database
-
-BERLIN = ZoneInfo("Europe/Berlin")
+from tests.support.days import BERLIN
 
 
 def at(day: dt.date, hour: int) -> dt.datetime:

@@ -14,8 +14,8 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, 
 
 from tests.support import PASSWORD, Database, Service, chromium_executable
 
-# Several times what anything here takes; a second is the target for what others do.
-SECONDS = 8
+# Many times what anything here takes, for machines that do much else; a second is the target for what others do.
+SECONDS = 20
 expect.set_options(timeout=SECONDS * 1000)
 
 ARGUMENTS = [

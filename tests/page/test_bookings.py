@@ -3,6 +3,7 @@
 import datetime as dt
 import re
 from base64 import b64encode
+from collections.abc import Iterator
 from html import unescape
 from typing import Any, Literal
 
@@ -131,7 +132,7 @@ async def test_time_alone_moves_a_booking(open_window: Open, module_database: Da
     database_says = (
         "select id from parking.book(parking.find_person('{}'), 1, parking.clock(), parking.clock() + interval '{}')"
     )
-    reservation = module_database.psql(database_says.format(DRIVER_1, "3 seconds"))
+    reservation = module_database.psql(database_says.format(DRIVER_1, "6 seconds"))
     await expect(page.locator(f"#current #stay-{reservation}")).to_be_visible()
     await expect(page.locator(f"#past #stay-{reservation} .sign")).to_have_text("Over")
 
@@ -184,7 +185,18 @@ async def test_a_later_time_on_the_same_spot(open_window: Open, module_database:
     assert period(module_database, coming) == [f"{day}T16:00", f"{day}T20:00"]
 
 
+@pytest.fixture
+def noon(module_database: Database) -> Iterator[None]:
+    """It is noon by the lot's clock, and no night is near in which a time is skipped or comes twice."""
+    module_database.psql("""
+        update parking_private.clock_shift set shift = (
+            select (l.today + time '12:00') at time zone l.time_zone - clock_timestamp() from parking.find_lot() l)""")
+    yield
+    module_database.psql("update parking_private.clock_shift set shift = '0'")
+
+
 @in_a_browser
+@pytest.mark.usefixtures("noon")
 async def test_a_booking_that_runs_is_extended_or_goes_on_elsewhere(
     open_window: Open, module_database: Database, day: dt.date
 ) -> None:

@@ -8,10 +8,10 @@ import httpx
 import pytest
 from playwright.async_api import expect
 
-from tests.page.board import BERLIN
 from tests.page.conftest import Open
 from tests.page.test_forms import problem, signed_in, token
 from tests.support import DRIVER_1, OPERATOR, PASSWORD, Database
+from tests.support.days import BERLIN
 
 SUMMER, WINTER = "+02:00", "+01:00"
 HOUR = dt.timedelta(hours=1)

@@ -34,12 +34,13 @@ def module_service(module_database: Database) -> Iterator[Service]:
 
 @pytest.fixture(autouse=True)
 def anew(module_database: Database) -> Iterator[None]:
-    """Nobody has ever been in the garage, nor signed in, and the clock is right."""
+    """Nobody has ever been in the garage, nor signed in, and the clocks are right."""
     yield
     module_database.psql("""
         delete from parking_private.attempts;
         truncate parking.payments, parking.ticket_lines, parking.tickets, parking.ticket_counters;
         update parking.garages set spaces = 140, assumed_stay_seconds = 14400;
+        update parking.lots set time_zone = 'Europe/Berlin' where id = 4;
         update parking_private.clock_shift set shift = '0'""")
 
 

@@ -9,9 +9,10 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, Route, WebSocketRoute, expect
 
-from tests.page.board import BERLIN, at, book, cell, cell_id, expect_status
+from tests.page.board import at, book, cell, cell_id, expect_status
 from tests.page.conftest import Open, until_live, windows
 from tests.support import DRIVER_1, DRIVER_2, Database, Service, sign_in
+from tests.support.days import today
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -69,12 +70,12 @@ async def test_pg_cron(swept: tuple[Database, Open]) -> None:
     """Nobody ends the booking, and no window is told that its time is over: the clock jumps past its end, which is no
     event. What changes both windows is the checker's own run, at the next full minute."""
     database, open_window = swept
-    now = dt.datetime.now(BERLIN)
-    tomorrow = now.date() + dt.timedelta(days=1)
+    # By UTC: between two times of one zone Python reckons as if its clocks never changed.
+    now, tomorrow = dt.datetime.now(dt.UTC), today() + dt.timedelta(days=1)
     shift_clock(database, at(tomorrow, 9) - now)
     pair = await open_window(tomorrow, DRIVER_1), await open_window(tomorrow)
     # A board is read anew when it is thirty seconds old or more. That must not be what helps here: less is left.
-    if not 35 <= (second := dt.datetime.now(BERLIN).second) < 50:
+    if not 35 <= (second := dt.datetime.now(dt.UTC).second) < 50:
         await asyncio.sleep((35 - second) % 60)
     reservation = book(database, 4, tomorrow)
     await expect_both(pair, 4, tomorrow, "yours", "booked")

@@ -17,6 +17,7 @@ from tests.page.conftest import Open, sign_in_here, until_live
 from tests.page.test_forms import problem, token
 from tests.page.test_looks import ENDLESS, HOSTILE, SMALLEST_PHONE, expect_to_fit
 from tests.support import DRIVER_1, DRIVER_2, OPERATOR, PASSWORD, Database, Service, issue_token
+from tests.support.days import today
 
 in_the_browser = pytest.mark.asyncio(loop_scope="session")
 
@@ -82,17 +83,17 @@ async def expect_word(page: Page, spot: int, day: dt.date, status: str) -> None:
 @in_the_browser
 async def test_the_story_without_javascript(open_window: Open, module_database: Database, day: dt.date) -> None:
     page = await operating(open_window, f"date={day}", javascript=False)
-    tomorrow = dt.datetime.now() + dt.timedelta(days=1)  # noqa: DTZ005 (a wall clock's)
-    reservation = book(module_database, 5, tomorrow.date())
+    tomorrow = today() + dt.timedelta(days=1)
+    reservation = book(module_database, 5, tomorrow)
     try:
-        until = f"{tomorrow:%Y-%m-%dT}23:30"
+        until = f"{tomorrow}T23:30"
         await tell(page, "Spot 5", "Maintenance", "Paint", until)
         message = page.locator("#messages [data-kind=done]")
         await expect(message).to_contain_text("1 booking is hit by it")
         await expect(page.locator("#spot-5")).to_have_attribute("data-state", "maintenance")
         await expect(page.locator("#condition")).to_contain_text("23:30")
         ends = module_database.psql("select ends from parking.spot_overrides where spot_id = 5 and ended_at is null")
-        assert dt.datetime.fromisoformat(ends) == at(tomorrow.date(), 0) + dt.timedelta(hours=23, minutes=30)
+        assert dt.datetime.fromisoformat(ends) == at(tomorrow, 23) + dt.timedelta(minutes=30)
 
         await tell(page, "Spot 5", "Occupied", "A car")
         refusal = page.locator("#messages [data-kind=refusal]")

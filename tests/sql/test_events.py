@@ -73,7 +73,7 @@ async def test_a_booking_rings(connect: Connect) -> None:
     listener, service = await connect(), await connect()
     bells = await heard(listener)
     await service.fetch(BOOK, DRIVER_1, 1, hours_ahead(1), hours_ahead(2))
-    await asyncio.wait_for(bells.get(), 5)
+    await asyncio.wait_for(bells.get(), 20)
 
 
 async def test_one_commit_of_a_wave_rings_and_a_later_wave_rings_again(connect: Connect) -> None:
@@ -95,9 +95,9 @@ async def test_one_commit_of_a_wave_rings_and_a_later_wave_rings_again(connect: 
     await listener.fetch("select 1")
     assert bells.empty(), "the bell was taken, so the second commit was silent"
     await ringer.commit()
-    await asyncio.wait_for(bells.get(), 5)
+    await asyncio.wait_for(bells.get(), 20)
     await second.fetch(BOOK, DRIVER_1, 3, hours_ahead(1), hours_ahead(2))
-    await asyncio.wait_for(bells.get(), 5)
+    await asyncio.wait_for(bells.get(), 20)
 
 
 async def test_a_session_that_has_not_committed_silences_nobody_for_long(connect: Connect) -> None:
@@ -108,5 +108,5 @@ async def test_a_session_that_has_not_committed_silences_nobody_for_long(connect
     await idle.fetch(BOOK, DRIVER_1, 1, hours_ahead(1), hours_ahead(2))
     await asyncio.sleep(0.06)  # the next window of 50 ms
     await busy.fetch(BOOK, DRIVER_1, 2, hours_ahead(1), hours_ahead(2))
-    await asyncio.wait_for(bells.get(), 5)
+    await asyncio.wait_for(bells.get(), 20)
     await lunch.rollback()

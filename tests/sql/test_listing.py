@@ -1,6 +1,7 @@
 """Reservations page by page: whose, which, in what order, and by which index."""
 
 import re
+from datetime import UTC, datetime
 
 import asyncpg
 import pytest
@@ -130,7 +131,7 @@ async def test_a_word_that_filters_nothing(service: asyncpg.Connection, named: d
         await listed(service, OPERATOR, **named)
 
 
-@pytest.mark.parametrize("named", [{"after_id": 1}, {"after_starts": hours_ahead(0)}])
+@pytest.mark.parametrize("named", [{"after_id": 1}, {"after_starts": datetime(2026, 1, 1, tzinfo=UTC)}])
 async def test_half_a_place_to_go_on_from(service: asyncpg.Connection, named: dict[str, object]) -> None:
     with refused("not-a-cursor", 422):
         await listed(service, DRIVER_1, **named)

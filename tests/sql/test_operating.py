@@ -92,7 +92,7 @@ async def test_many_readers_count_nothing_twice_and_wait_for_nobody(connect: Con
     holder = await connect()
     async with holder.transaction():
         await totals(holder)
-        await asyncio.wait_for(totals(writer), 5)
+        await asyncio.wait_for(totals(writer), 20)
 
 
 async def test_counters_outlive_the_record_and_a_new_epoch(connect: Connect) -> None:

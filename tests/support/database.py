@@ -1,6 +1,8 @@
 """Databases: one migrated template, cloned for each test, and freshly deployed ones for what a clone cannot show."""
 
+import datetime as dt
 import fcntl
+import functools
 import hashlib
 import os
 import secrets
@@ -140,9 +142,24 @@ def drop_old_templates(cluster: Cluster) -> None:
         cluster.psql(f"drop database {name} with (force)")
 
 
+def template_of_today(cluster: Cluster) -> str:
+    """The same, looked for once a month: a run may begin in one and end in another."""
+    return _template_of(cluster, month())
+
+
+@functools.cache
+def _template_of(cluster: Cluster, _: str) -> str:
+    return template_database(cluster)
+
+
+def month() -> str:
+    """The one for which a deployment makes the record of events a partition, by UTC."""
+    return f"{dt.datetime.now(dt.UTC):%Y-%m}"
+
+
 def fingerprint() -> str:
-    """Names the migrations by their content."""
-    digest = hashlib.sha256()
+    """Names the migrations by their content, and by the month: later on pg_cron would have made a partition for it."""
+    digest = hashlib.sha256(month().encode())
     scripts = (path for folder in ("deploy", "revert", "verify") for path in (ROOT / "db" / folder).glob("*.sql"))
     for path in sorted([*scripts, ROOT / "sqitch.plan", ROOT / "sqitch.conf"]):
         digest.update(f"{path.relative_to(ROOT)}\0{path.stat().st_size}\0".encode() + path.read_bytes())
