@@ -469,7 +469,8 @@ async def listen(play: Play, path: str, lot: int, token: str | None) -> str:
     except websockets.exceptions.InvalidStatus as refusal:
         response = refusal.response
         assert response.status_code in REFUSED
-        return f"{response.status_code} {response.body!r} {sorted(response.headers.keys())}"
+        said = (response.body or b"").replace(str(lot).encode(), b"#")
+        return f"{response.status_code} {said!r} {sorted(response.headers.keys())}"
     return OK
 
 
