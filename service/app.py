@@ -21,7 +21,7 @@ from service.database import Database
 from service.feed import Feed
 from service.habits.conditional import compress
 from service.habits.dependencies import resolve_one_by_one
-from service.habits.exchange import answer_head, finish_reading, log_socket_failure
+from service.habits.exchange import answer_head, explain_refusals, finish_reading, note_socket_failure
 from service.habits.headers import secure
 from service.habits.limits import Limits
 from service.habits.origins import admit_origins
@@ -91,7 +91,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             NotFoundException: limits.counting(answer_unrouted),
             MethodNotAllowedException: limits.counting(answer_unrouted),
         },
-        after_exception=[log_socket_failure],
+        after_exception=[note_socket_failure],
         before_send=[secure(settings), set_cookies],
         middleware=[limits, compress],
         csrf_config=_csrf(settings),
@@ -102,7 +102,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         logging_config=None,
     )
     resolve_one_by_one(app)
-    inner = finish_reading(answer_head(answer_briefly(note_route(app.asgi_handler))))
+    inner = explain_refusals(finish_reading(answer_head(answer_briefly(note_route(app.asgi_handler)))))
     app.asgi_handler = observe(admit_origins(inner, settings.allowed_origins), metrics, telemetry)
     return app
 

@@ -68,7 +68,7 @@ DOCUMENT: dict[str, Any] = {
             "sent so far: come back with `?after=<cursor>` of the last message, and nothing is missing and nothing "
             "comes twice. What a client sends means nothing. Close codes: "
             + "; ".join(f"{code}, {meaning}" for code, meaning in CLOSE_CODES.items())
-            + "."
+            + ". A handshake that is refused is answered by a problem (RFC 9457) with its status, as any request is."
         ),
     },
     "defaultContentType": "application/json",

@@ -23,6 +23,8 @@ log = logging.getLogger("service.requests")
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNROUTED: Final = "none"
+# Of a request, and of a handshake that is refused.
+ANSWERS: Final = frozenset({"http.response.start", "websocket.http.response.start"})
 # Programs ask for these every few seconds, and are told each time the same; only what is wrong is worth a line.
 QUIET_ROUTES: Final = frozenset({"/livez", "/readyz", "/metrics"})
 
@@ -48,7 +50,8 @@ def observe(app: ASGIApp, metrics: Metrics, telemetry: Telemetry) -> ASGIApp:
 
         async def send_noting(message: Message) -> None:
             ending.note(message)
-            if message["type"] == "http.response.start":
+            if message["type"] in ANSWERS:
+                message = cast("HTTPResponseStartEvent", message)
                 message["headers"] = [*message["headers"], (b"x-request-id", context.request_id.encode("ascii"))]
             await send(message)
 
@@ -70,7 +73,7 @@ class Ending:
 
     def note(self, message: Message) -> None:
         """What is sent tells."""
-        if message["type"] in {"http.response.start", "websocket.http.response.start"}:
+        if message["type"] in ANSWERS:
             self.status = cast("HTTPResponseStartEvent", message)["status"]
         elif message["type"] == "websocket.accept":
             self.status = HTTPStatus.SWITCHING_PROTOCOLS

@@ -419,4 +419,10 @@ def _field_errors(exc: HTTPException) -> list[FieldError]:
     """Litestar's list of what is wrong with the parameters."""
     if not isinstance(exc, ValidationException) or not isinstance(exc.extra, list):
         return []
-    return [FieldError(detail=error["message"], parameter=error.get("key", UNSET)) for error in exc.extra]
+    return [
+        # Handlers call the body data, and Litestar has no words for one that is not there.
+        FieldError(detail="A body is required", pointer="")
+        if error.get("key") == "data"
+        else FieldError(detail=error["message"], parameter=error.get("key", UNSET))
+        for error in exc.extra
+    ]

@@ -29,7 +29,9 @@ begin
         perform parking_private.refuse('not-a-time-zone', format('%s is no time zone.', coalesce(quote_literal(left(time_zone, 100)), 'null')));
     elsif (latitude is null) <> (longitude is null) or latitude not between -90 and 90 or longitude not between -180 and 180 then
         perform parking_private.refuse('not-a-position', 'A position takes a latitude from -90 to 90 and a longitude from -180 to 180.');
-    elsif amenities is null or array_position(amenities, null) is not null or not amenities <@ parking_private.amenities() then
+    elsif amenities is null or array_ndims(amenities) > 1 or not amenities <@ parking_private.amenities()
+        or exists (select from unnest(amenities) a(amenity) where a.amenity is null)
+    then
         perform parking_private.refuse('not-an-amenity', format('Amenities are: %s.', array_to_string(parking_private.amenities(), ', ')));
     elsif longest_booking < '0' or longest_booking > '7 days' or booking_horizon < '0' or booking_horizon > '3650 days' then
         perform parking_private.refuse('not-a-booking-limit', 'A booking cannot be so long, or end so far ahead.');

@@ -87,6 +87,7 @@ declare
     v_now      timestamptz;
     v_starts   timestamptz;
     v_ends     timestamptz;
+    v_less     boolean;
     v_cents    bigint;
     v_currency text;
     v_booking  parking.bookings;
@@ -129,13 +130,16 @@ begin
         perform parking_private.refuse('reservation-begun', format('Reservation %s of %s began on %s; its start stays.', v_former.id,
             v_former.spot, parking_private.local_time(v_former.starts, v_former.time_zone)));
     end if;
-    perform parking_private.judge_period(v_starts, v_ends, v_now, v_limits.longest, v_limits.horizon, v_former.time_zone);
+    -- Less of what one has is granted, whatever has been said of the limits, of the hours and of the spot since.
+    v_less := v_starts >= v_former.starts and v_ends <= v_former.ends;
+    perform parking_private.judge_period(v_starts, v_ends, v_now,
+        case when v_less then greatest(v_limits.longest, v_former.ends - v_former.starts) else v_limits.longest end,
+        case when v_less then greatest(v_limits.horizon, v_former.ends - v_now) else v_limits.horizon end, v_former.time_zone);
     if v_limits.priced then
         select q.cents, q.currency into v_cents, v_currency
         from parking_private.quote_booking(v_person, v_former.lot_id, v_limits.type, v_starts, v_ends) q;
     end if;
-    -- Less of what one has is granted, whatever has been said of the hours and of the spot since.
-    if v_starts < v_former.starts or v_ends > v_former.ends then
+    if not v_less then
         perform parking_private.require_open(v_person.tenant_id, v_former.lot_id, v_starts, v_ends);
         perform parking_private.require_room(v_former.tenant_id, v_former.lot_id, v_former.spot_id, v_former.spot, v_starts, v_ends, v_now,
             v_former.time_zone, reservation);
@@ -162,7 +166,7 @@ comment on function parking.reschedule(bigint, bigint, timestamptz, timestamptz)
 $$Give one's own reservation another period on its spot: longer, shorter or at another time; what is not given stays.
 
 The new period is refused as parking.book() would refuse it, and then the former one stays. Less of the former period is granted
-even where the spot is in maintenance, or the lot closed or full by now. What the new period costs is kept with it. A reservation that has begun keeps its
+even where the spot is in maintenance, the lot closed or full, or its bookings are shorter by now. What the new period costs is kept with it. A reservation that has begun keeps its
 start. Where nothing changes, nothing happens.
 
 Problems: unknown-actor, not-permitted, unknown-reservation, not-your-reservation, reservation-not-active, reservation-begun,

@@ -116,6 +116,8 @@ begin
     v_now := parking.clock();
     if end_concession.valid_until < v_now then
         perform parking_private.refuse('not-a-concession', 'What has been charged cannot be changed: it ends now or later.');
+    elsif end_concession.valid_until >= '2200-01-01 00:00+00' then
+        perform parking_private.refuse('not-a-concession', 'It ends before the year 2200.');
     end if;
     update parking.concessions c
     set valid_until = greatest(c.valid_from, least(c.valid_until, coalesce(end_concession.valid_until, v_now)))

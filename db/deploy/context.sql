@@ -300,8 +300,12 @@ declare
     v_told    constant text := to_char(shown, 'FMDay FMDD FMMonth YYYY, HH24:MI');
     v_moments timestamptz[];
 begin
-    if shown is null or not isfinite(shown) then
+    if zone is null or not parking_private.is_time_zone(zone) then
+        perform parking_private.refuse('not-a-time-zone', format('%s is no time zone.', coalesce(quote_literal(left(zone, 100)), 'null')));
+    elsif shown is null or not isfinite(shown) then
         return shown at time zone zone;
+    elsif shown < '0001-01-01' or shown >= '10000-01-01' then
+        perform parking_private.refuse('day-out-of-range', format('The year %s is too far away.', to_char(shown, 'YYYY')));
     end if;
     -- By what the clocks were from UTC a day before and will be a day after; where neither brings the time back, no clock shows it.
     select array_agg(distinct m.at order by m.at) into v_moments
@@ -327,7 +331,7 @@ $$The moment at which the clocks of a time zone show this; the first or the seco
 PostgreSQL itself takes any time: of one that the clocks skip in spring it makes a later one, of one that they show twice in
 autumn the second.
 
-Problems: time-skipped, time-twice.
+Problems: not-a-time-zone, day-out-of-range, time-skipped, time-twice.
 
 Example:
     select parking.read_clock('Europe/Berlin', '2026-10-25 02:30', 'second')

@@ -17,12 +17,20 @@ create function parking_private.day_starts(day date, zone text)
     language plpgsql
     stable
 as $$
+declare
+    c_step constant interval := interval '15 minutes';
+    -- Of two midnights, where the clocks go back over one, this is the second; the hour before it is of this day, too.
+    v_at   timestamptz := day::timestamp at time zone zone;
 begin
-    return day::timestamp at time zone zone;
+    while ((v_at - c_step) at time zone zone)::date >= day loop
+        v_at := v_at - c_step;
+    end loop;
+    return v_at;
 end
 $$;
 
-comment on function parking_private.day_starts(date, text) is 'When a day begins by the clocks of a time zone.';
+comment on function parking_private.day_starts(date, text) is
+    'When a day begins by the clocks of a time zone: at the first of two midnights, as in local_day(), so that whatever has this date lies in this day.';
 
 
 create function parking_private.in_hours(seconds numeric)

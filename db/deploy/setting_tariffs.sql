@@ -329,6 +329,8 @@ begin
     v_now := parking.clock();
     if retire_tariff.valid_until < v_now then
         perform parking_private.refuse('not-a-tariff', 'What has been charged cannot be changed: a tariff ends now or later.');
+    elsif retire_tariff.valid_until >= '2200-01-01 00:00+00' then
+        perform parking_private.refuse('not-a-tariff', 'A tariff ends before the year 2200.');
     end if;
     update parking.tariffs t
     set valid_until = greatest(t.valid_from, least(t.valid_until, coalesce(retire_tariff.valid_until, v_now)))

@@ -38,6 +38,7 @@ from service.api.states import find_spot_state, list_spot_states, set_spot_state
 from service.api.stats import show_stats
 from service.api.tenants import found_tenant, list_tenants, set_registration
 from service.edge import require_plain_query
+from service.habits.conditional import require_heeded
 from service.habits.negotiation import require_json_welcome
 
 HANDLERS: list[HTTPRouteHandler] = [sign_in, list_spots, book_spot, find_reservation, complete_reservation, show_stats]
@@ -104,3 +105,4 @@ async def _look_at(request: Request[Any, Any, Any]) -> None:
     """What holds for each request, before its parameters and its body are read."""
     await require_json_welcome(request)
     await require_plain_query(request)
+    await require_heeded(request)

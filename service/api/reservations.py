@@ -158,7 +158,7 @@ class Suggestions:
     return_dto=None,
     guards=[require_bearer],
     response_headers=[ResponseHeader(name="Location", value="", description="Where it is.", documentation_only=True)],
-    responses=problems(400, 401, 404, 409, 413, 415, 422),
+    responses=problems(400, 401, 403, 404, 409, 413, 415, 422),
     security=[{"Bearer": []}],
     tags=["reservations"],
     summary="Book a spot",

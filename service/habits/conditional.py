@@ -25,6 +25,8 @@ from litestar.enums import ScopeType
 from litestar.params import HeaderParameter
 from litestar.types import ASGIApp, HTTPResponseStartEvent, Message, Receive, Scope, Send
 
+from service.problems import FieldError, Problem
+
 SUFFIX: Final = re.compile(r"-(gzip|br)\Z")
 WEIGHT: Final = re.compile(r"\s*(?:q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*)?")
 TAG: Final = re.compile(r'(W/)?"([\x21\x23-\x7e]*)"')
@@ -74,6 +76,17 @@ def strong_tags_in(header: str) -> set[str]:
 def expected_versions(request: Request[Any, Any, Any], if_match: IfMatch = None) -> list[str] | None:
     """The versions that If-Match names, as parking.expect() takes them; null: whatever it is. For Provide."""
     return None if if_match is None else sorted(strong_tags_in(",".join(request.headers.getall("If-Match"))))
+
+
+async def require_heeded(request: Request[Any, Any, Any]) -> None:
+    """Refuse to make a change under a condition that is not looked at here: whoever sends If-Match counts on it."""
+    if (
+        "if-match" in request.headers
+        and request.method not in {"GET", "HEAD"}
+        and "expected" not in (request.route_handler.dependencies or {})
+    ):
+        error = FieldError(parameter="If-Match", detail="This changes without comparing; send it without If-Match")
+        raise Problem.of("invalid-request", errors=[error])
 
 
 def versioned(content: T, version: str) -> Response[T]:

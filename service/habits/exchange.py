@@ -1,4 +1,5 @@
-"""What is wrapped around the whole application: HEAD, and bodies that are read in time and to their end."""
+"""What is wrapped around the whole application: HEAD, bodies that are read in time and to their end, and refusals of
+sockets that say why."""
 
 from __future__ import annotations
 
@@ -7,11 +8,13 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Final
 
+import msgspec
 from litestar.enums import ScopeType
 from litestar.exceptions import WebSocketException
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.problems import Problem, to_problem
+from service.habits.headers import SECURITY_HEADERS, encoded
+from service.problems import PROBLEM_JSON, Problem, to_problem
 
 # 64 kB take a modem some ten seconds. Whoever takes longer holds a connection, and nothing of the database.
 LONGEST_BODY_SECONDS: Final = 10.0
@@ -20,10 +23,44 @@ LARGEST_DISCARD: Final = 1024 * 1024
 LONGEST_DISCARD_SECONDS: Final = 1.0
 
 
-async def log_socket_failure(exc: Exception, scope: Scope) -> None:
+async def note_socket_failure(exc: Exception, scope: Scope) -> None:
     """An after_exception hook: Litestar closes a socket whose handler fails and tells nobody why."""
     if scope["type"] == ScopeType.WEBSOCKET and not isinstance(exc, WebSocketException):
-        to_problem(exc)
+        scope["state"]["refusal"] = to_problem(exc)
+
+
+def explain_refusals(app: ASGIApp) -> ASGIApp:
+    """Answer the handshake of a socket that is refused as any other request: by the problem, with its status.
+
+    A server by itself says 403 and no more, whatever is the matter, also where it is to be tried again in a moment.
+    """
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.WEBSOCKET or "websocket.http.response" not in (scope.get("extensions") or {}):
+            await app(scope, receive, send)
+            return
+        accepted = False
+
+        async def send_refusal(message: Message) -> None:
+            nonlocal accepted
+            accepted = accepted or message["type"] == "websocket.accept"
+            problem: Problem | None = scope["state"].get("refusal")
+            if accepted or message["type"] != "websocket.close" or problem is None:
+                await send(message)
+                return
+            body = msgspec.json.encode(problem.document(scope["path"]))
+            start: Any = {
+                "type": "websocket.http.response.start",
+                "status": problem.status,
+                "headers": encoded({**SECURITY_HEADERS, **problem.headers, "Content-Type": PROBLEM_JSON}),
+            }
+            end: Any = {"type": "websocket.http.response.body", "body": body, "more_body": False}
+            await send(start)
+            await send(end)
+
+        await app(scope, receive, send_refusal)
+
+    return answer
 
 
 def answer_head(app: ASGIApp) -> ASGIApp:

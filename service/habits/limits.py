@@ -69,7 +69,7 @@ class Buckets:
 class Limits(ASGIMiddleware):
     """Counts the requests of each route but those of `exclude_path_pattern`; the problem too-many-requests.
 
-    The handshake of a socket is one: it costs a statement, too. Refused, it is answered 403, as the server has it.
+    The handshake of a socket is one: it costs a statement, too.
     """
 
     scopes = (ScopeType.HTTP, ScopeType.WEBSOCKET)

@@ -1,6 +1,7 @@
 """How uvicorn listens: requests that are no HTTP, or too long or too slow to become one, are answered like all others.
 
-What is refused here never reaches the application, so no setting and no route has a say in it.
+What is refused here never reaches the application, so no setting and no route has a say in it. The handshake of a
+WebSocket is read twice, by httptools and then by the library websockets, which is stricter.
 """
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
+import websockets.http11
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.exceptions import SecurityError
 
 from service.habits.headers import SECURITY_HEADERS
 from service.problems import PROBLEM_JSON, Problem
@@ -20,6 +24,9 @@ LONGEST_HEAD_SECONDS: Final = 10.0
 LARGEST_HEAD: Final = 64 * 1024
 # A client that still sends when the connection closes sees it reset, and never the answer that says why.
 LINGER_SECONDS: Final = 1.0
+
+# A line of a handshake, such as one that names a long cursor, has 8 kB at most otherwise. The whole head is measured.
+websockets.http11.MAX_LINE_LENGTH = LARGEST_HEAD
 
 
 class Protocol(HttpToolsProtocol):
@@ -90,12 +97,34 @@ class Protocol(HttpToolsProtocol):
         self._refused = True
         running: Any = self.cycle
         if running is None or running.response_complete:
-            self.transport.write(_answer(Problem.of(slug, detail)))
-            self.transport.write_eof()
-            self.loop.call_later(LINGER_SECONDS, self.transport.close)
+            _answer_and_close(self.transport, self.loop, Problem.of(slug, detail))
         else:
             # Whose answer has begun must not find another one in the middle of it.
             self.transport.close()
+
+
+class SocketProtocol(WebSocketsSansIOProtocol):
+    """WebSockets as uvicorn speaks them, where a handshake that is none would wait for an answer for ever."""
+
+    def data_received(self, data: bytes) -> None:
+        """Refuse what httptools has taken for a handshake and websockets does not."""
+        super().data_received(data)
+        if self.conn.handshake_exc is None or self.handshake_initiated:
+            return
+        # Nothing of it reaches the application, and nothing that comes behind it is looked at.
+        self.handshake_initiated = self.handshake_complete = self.close_sent = True
+        fault = self.conn.handshake_exc.__cause__ or self.conn.handshake_exc
+        if isinstance(fault, SecurityError):
+            problem = Problem.of("head-too-large")
+        else:
+            problem = Problem.of("invalid-request", "This is not the handshake of a WebSocket (RFC 6455, 4.1).")
+        _answer_and_close(self.transport, self.loop, problem)
+
+
+def _answer_and_close(transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, problem: Problem) -> None:
+    transport.write(_answer(problem))
+    transport.write_eof()
+    loop.call_later(LINGER_SECONDS, transport.close)
 
 
 def _answer(problem: Problem) -> bytes:

@@ -77,6 +77,11 @@ async def test_what_is_not_json(
         errors(await module_client.post(path, content=body, headers=driver | JSON))
 
 
+async def test_no_body_is_called_a_body(module_client: httpx.AsyncClient, driver: dict[str, str]) -> None:
+    for path in ("/reservations", "/login"):
+        assert errors(await module_client.post(path, headers=driver | JSON)) == {"": "A body is required"}
+
+
 @pytest.mark.parametrize("body", ["null", "true", "1", '"text"', "[]", "[1, 2, 3]"])
 async def test_json_that_is_no_object(module_client: httpx.AsyncClient, driver: dict[str, str], body: str) -> None:
     for path in ("/reservations", "/login"):

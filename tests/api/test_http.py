@@ -185,6 +185,28 @@ async def test_a_head_without_an_end_is_refused(module_service: Service, head: b
     told(await exchange(module_service, head), 431, "head-too-large")
 
 
+HANDSHAKE = (
+    b"Host: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "slug"),
+    [
+        (b"GET /ws HTTP/1.1\r\nA: \x01\r\n" + HANDSHAKE, 400, "invalid-request"),
+        (b"GET /ws HTTP/1.1\r\nContent-Length: 1\r\n" + HANDSHAKE, 400, "invalid-request"),
+        (b"GET /ws HTTP/1.1\r\n" + b"A: b\r\n" * 200 + HANDSHAKE, 431, "head-too-large"),
+        (b"GET /ws?after=" + b"x" * 66_000 + b" HTTP/1.1\r\n" + HANDSHAKE, 431, "head-too-large"),
+    ],
+    ids=lambda given: repr(given[:12]) if isinstance(given, bytes) else None,
+)
+async def test_what_is_no_handshake_is_refused_and_waits_for_nothing(
+    module_service: Service, request_: bytes, status: int, slug: str
+) -> None:
+    told(await exchange(module_service, request_ + b"\r\n"), status, slug)
+
+
 SLOW = 0.7
 """Instead of ten seconds; the figure itself is no test's business."""
 

@@ -266,6 +266,8 @@ class Operation:
     path: str
     signed: bool
     """Nobody gets an answer without a token."""
+    statuses: frozenset[int]
+    """What it is said to answer."""
 
     @property
     def things(self) -> set[str]:
@@ -277,7 +279,11 @@ def operations(document: dict[str, Any]) -> list[Operation]:
     """Every route of the document, but at the root only those that do not answer under /api as well."""
     found = [
         Operation(
-            operation["operationId"], method, path, bool(operation.get("security")) and {} not in operation["security"]
+            operation["operationId"],
+            method,
+            path,
+            signed=bool(operation.get("security")) and {} not in operation["security"],
+            statuses=frozenset(map(int, operation.get("responses", ()))),
         )
         for path, item in document["paths"].items()
         for method, operation in item.items()
@@ -328,6 +334,7 @@ class Play:
         path = operation.path.format(**numbers, role="operator") if "{" in operation.path else operation.path
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         answer = await self.client.request(operation.method, path, headers=headers, **entry.request(world))
+        assert answer.status_code in operation.statuses, f"{operation.name} does not tell that it answers {answer.text}"
         said = [answer.status_code, answer.headers.get("content-type"), answer.headers.get("www-authenticate")]
         if answer.is_success:
             return Answer(OK, answer.status_code, f"{said} {answer.text}")
@@ -469,7 +476,8 @@ async def listen(play: Play, path: str, lot: int, token: str | None) -> str:
     except websockets.exceptions.InvalidStatus as refusal:
         response = refusal.response
         assert response.status_code in REFUSED
-        return f"{response.status_code} {response.body!r} {sorted(response.headers.keys())}"
+        said = (response.body or b"").replace(str(lot).encode(), b"#")
+        return f"{response.status_code} {said!r} {sorted(response.headers.keys())}"
     return OK
 
 

@@ -100,6 +100,24 @@ async def test_who_may_not_change_it_is_told_nothing_of_versions(client: httpx.A
             problem(answer, 403, "not-permitted")
 
 
+async def test_no_change_is_made_under_a_condition_that_nobody_looks_at(client: httpx.AsyncClient) -> None:
+    """Who sends it counts on it, and would undo somebody else's change unawares."""
+    admin, operator = await sign_in(client, "admin@parking.com"), await sign_in(client, OPERATOR)
+    person = "/api/people/2"
+    for method, path, change, who in (
+        ("PATCH", person, {"display_name": "Unseen"}, admin),
+        ("PUT", "/api/spots/1/state", {"state": "occupied", "reason": "Unseen"}, operator),
+        ("POST", "/api/lots/1/floors", {"name": "Unseen"}, operator),
+    ):
+        for tag in ('"other"', await see(client, person, **admin), "*"):
+            refused = await client.request(method, path, json=change, headers=who | {"If-Match": tag})
+            (error,) = problem(refused, 400, "invalid-request")["errors"]
+            assert error["parameter"] == "If-Match"
+    assert (await client.get(person, headers=admin)).json()["display_name"] != "Unseen"
+    # To look is no change, and nothing is lost by it.
+    assert (await client.get(person, headers=admin | {"If-Match": '"other"'})).status_code == 200
+
+
 async def change_at_once(client: httpx.AsyncClient, number: int) -> Counter[int]:
     """How so many are answered who all saw the same lot and each give it a name of their own."""
     operator = await sign_in(client, OPERATOR)

@@ -14,6 +14,7 @@ import pytest
 import websockets
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as connect_to
+from websockets.http11 import Response
 
 from tests.conftest import Connect
 from tests.support import Cluster, Database, Service, new_database, planted_cluster, template_database
@@ -32,8 +33,8 @@ async def either(request: pytest.FixtureRequest, database: Database) -> AsyncIte
 
 
 @asynccontextmanager
-async def listening(service: Service, path: str = "/ws") -> AsyncIterator[ClientConnection]:
-    async with connect_to(service.ws_url + path, proxy=None) as socket:
+async def listening(service: Service, path: str = "/ws", **headers: str) -> AsyncIterator[ClientConnection]:
+    async with connect_to(service.ws_url + path, additional_headers=headers, proxy=None) as socket:
         if "after=" not in path:
             assert (await next_message(socket))["type"] == "hello"
         yield socket
@@ -253,12 +254,61 @@ async def test_an_event_of_another_lot_is_not_told(service: Service, connect: Co
         assert await silent(elsewhere)
 
 
-@pytest.mark.parametrize("path", ["/ws?lot=99", "/ws?lot=x", "/ws?lot=0", "/ws?lot=99999999999999999999", "/ws/none"])
-async def test_a_socket_that_there_is_not(module_service: Service, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "status", "slug"),
+    [
+        ("/ws?lot=99", 404, "unknown-lot"),
+        ("/ws?lot=x", 400, "invalid-request"),
+        ("/ws?lot=0", 400, "invalid-request"),
+        ("/ws?lot=99999999999999999999", 400, "invalid-request"),
+        (f"/ws?after={'x' * 50_000}", 400, "invalid-request"),
+        ("/ws/none", 404, "not-found"),
+        ("/ws/operate", 401, "not-signed-in"),
+    ],
+    ids=lambda given: given[:20] if isinstance(given, str) else None,
+)
+async def test_a_socket_that_is_refused_says_why(module_service: Service, path: str, status: int, slug: str) -> None:
+    refusal = await refused(module_service, path)
+    assert refusal.status_code == status
+    assert refusal.headers["content-type"] == "application/problem+json"
+    assert refusal.headers["x-content-type-options"] == "nosniff"
+    assert len(refusal.headers["x-request-id"]) > 8
+    document = json.loads(refusal.body or b"")
+    assert (document["type"], document["status"]) == (f"/problems/{slug}", status)
+    assert document["instance"] == path.partition("?")[0]
+
+
+async def refused(service: Service, path: str, **headers: str) -> Response:
+    """The answer to a handshake that is refused."""
     with pytest.raises(websockets.exceptions.InvalidStatus) as caught:
-        async with listening(module_service, path):
+        async with listening(service, path, **headers):
             pass
-    assert caught.value.response.status_code in (400, 403, 404)
+    return caught.value.response
+
+
+async def test_a_socket_that_is_refused_for_now_says_when_to_come_back(service: Service) -> None:
+    nobody = await refused(service, "/ws", Authorization="Bearer nonsense")
+    assert (nobody.status_code, nobody.headers["www-authenticate"]) == (
+        401,
+        'Bearer realm="parking", error="invalid_token"',
+    )
+    service.database.psql("alter role parking_service nologin")
+    service.database.psql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'parking_service'")
+    try:
+        away = await refused(service, "/ws")
+        assert away.status_code == 503
+        assert int(away.headers["retry-after"]) > 0
+    finally:
+        service.database.psql("alter role parking_service login")
+
+
+async def test_a_cursor_that_names_a_thousand_transactions(module_service: Service) -> None:
+    """A server that takes lines of 8 kB would leave whoever comes back with it without an answer."""
+    running = ",".join(str(1_000_000_000_000 + number) for number in range(1000))
+    after = f"1~1000000000000:1000000001000:{running}"
+    assert len(after) > 13_000
+    async with listening(module_service, f"/ws?after={after}") as socket:
+        assert (await next_message(socket))["type"] == "reset"
 
 
 async def test_a_heartbeat_comes_when_nothing_happens(database: Database) -> None:

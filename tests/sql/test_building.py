@@ -154,6 +154,8 @@ async def test_what_is_no_layout_builds_nothing(connect: Connect, layout: object
         ("latitude => 'NaN'", "not-a-position", 422),
         ("amenities => '{covered,swimming-pool}'", "not-an-amenity", 422),
         ("amenities => array[null]", "not-an-amenity", 422),
+        ("amenities => array[array['covered', 'lift']]", "not-an-amenity", 422),
+        ("amenities => array[array['covered', null]]", "not-an-amenity", 422),
         ("longest_booking => '169 hours'", "not-a-booking-limit", 422),
         ("booking_horizon => '-1 hours'", "not-a-booking-limit", 422),
         *(

@@ -211,6 +211,21 @@ async def test_less_is_granted_whatever_has_been_said_since(service: asyncpg.Con
         await service.fetch(RESCHEDULE, DRIVER_1, number, None, hours_ahead(5))
 
 
+async def test_less_is_granted_where_less_could_be_booked_by_now(service: asyncpg.Connection, connect: Connect) -> None:
+    number = await booked(service, hours_ahead(1), hours_ahead(9))
+    superuser = await connect("postgres")
+    await superuser.execute(
+        "select parking.change_lot($1, 1, longest_booking => '2 hours', booking_horizon => '3 hours')", OPERATOR
+    )
+    await service.fetch(RESCHEDULE, DRIVER_1, number, None, hours_ahead(8))
+    # When it has lasted for longer than one may be now.
+    await shift_clock(superuser, timedelta(hours=5))
+    ends = hours_ahead(7)
+    assert (await one_row(service, RESCHEDULE, DRIVER_1, number, None, ends))["ends"] == ends
+    with refused("period-too-early", 422):
+        await service.fetch(RESCHEDULE, DRIVER_1, number, None, hours_ahead(8))
+
+
 async def test_only_its_driver_reschedules(service: asyncpg.Connection) -> None:
     number = await booked(service, hours_ahead(1), hours_ahead(2))
     for actor in (DRIVER_2, OPERATOR):

@@ -74,6 +74,12 @@ async def test_no_time_is_none(connect: Connect) -> None:
     service = await connect()
     assert await service.fetchval(READ, "Europe/Berlin", None, "first") is None
     assert await service.fetchval(READ, "Europe/Berlin", INFINITY, None)
+    for zone in ("Europe/Nowhere", "CEST", "", None):
+        with refused("not-a-time-zone", 422):
+            await service.fetchval(READ, zone, dt.datetime(2027, 1, 1), None)  # noqa: DTZ001 (a wall clock's)
+    for year in ("4713-01-01 BC", "294276-12-31"):
+        with refused("day-out-of-range", 422):
+            await service.fetchval("select parking.read_clock('UTC', $1::text::timestamp)", year)
 
 
 async def test_a_time_zone_is_known_by_its_name_and_by_no_other(connect: Connect) -> None:

@@ -1,8 +1,9 @@
 """The gate of a garage, by hand: who gets in, what one pays on leaving, and what the desk sees."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
@@ -34,6 +35,7 @@ from tests.support.sql import (
     hours_ahead,
     one_row,
     refused,
+    shift_clock,
     waits_for_a_lock,
 )
 
@@ -693,6 +695,46 @@ async def test_reports_of_several_days(connect: Connect) -> None:
     assert [tuple(row) for row in tariffs] == [("Standard", 2, 27000), (None, 1, -500)]
     listed = await service.fetch("select * from parking.list_tickets($1, $2, $3, $4)", OPERATOR, LOT, *days)
     assert [row["ticket_number"] for row in listed] == [one, two, long]
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "hours"),
+    [
+        # At one o'clock the clocks go back to midnight, and the day begins an hour before it comes again.
+        ("Atlantic/Azores", "2027-10-31", ["00:30", "00:30*", "23:30"]),
+        ("America/Havana", "2027-11-07", ["00:30", "00:30*", "23:30"]),
+        # At midnight they go back to eleven, or forward to one.
+        ("America/Santiago", "2027-04-04", ["00:30", "23:30"]),
+        ("America/Santiago", "2027-09-05", ["01:30", "23:30"]),
+    ],
+)
+async def test_a_day_on_which_midnight_comes_twice_or_never(
+    connect: Connect, zone: str, day: str, hours: list[str]
+) -> None:
+    """Whatever has a day's date is in its report and in no other, and a report of three days is those of each."""
+    service, superuser = await connect(), await connect("postgres")
+    await superuser.execute("update parking.lots set time_zone = $2 where id = $1", LOT, zone)
+    today = date.fromisoformat(day)
+    days = [today - timedelta(days=1), today, today + timedelta(days=1)]
+
+    def shown(day: date, hour: str) -> datetime:
+        local = datetime.fromisoformat(f"{day} {hour.rstrip('*')}").replace(tzinfo=ZoneInfo(zone))
+        return local.replace(fold=int(hour.endswith("*"))).astimezone(UTC)
+
+    moments = [shown(today, hour) for hour in hours]
+    for number, moment in enumerate([shown(days[0], "22:30"), *moments, shown(days[2], "00:30")]):
+        await shift_clock(superuser, moment - await superuser.fetchval("select clock_timestamp()"))
+        await leave(service, await enter(service, f"A {number}"))
+        if moment in moments:
+            stats = await one_row(service, STATS, ATTENDANT, LOT)
+            assert (stats["today"], stats["vehicles_processed_today"]) == (today, moments.index(moment) + 1)
+    report = "select revenue_cents, entered, left_count from parking.garage_report($1, $2, $3, $4)"
+    whole = [tuple(row) for row in await service.fetch(report, OPERATOR, LOT, days[0], days[2])]
+    assert whole == [(1000 * count, count, count) for count in (1, len(moments), 1)]
+    assert [tuple(await one_row(service, report, OPERATOR, LOT, each, each)) for each in days] == whole
+    for function in ("stays_by_length", "revenue_by_tariff"):
+        sums = f"select sum(stays)::integer from parking.{function}($1, $2, $3, $3)"
+        assert [await service.fetchval(sums, OPERATOR, LOT, each) for each in days] == [1, len(moments), 1]
 
 
 @pytest.mark.parametrize(

@@ -617,3 +617,12 @@ async def test_what_is_good_for_nothing_is_tidied(connect: Connect) -> None:
     await shift_clock(superuser, timedelta(hours=3000))
     assert (await one_row(dba, "select * from parking.tidy_sessions()"))["sessions"] == 3
     assert await superuser.fetchval("select count(*) from parking.sessions, parking.refresh_tokens") == 0
+
+
+@pytest.mark.parametrize("lifetime", ["1 day", "1 month", "12 months", "1 month -24 hours", "59 seconds", "8785 hours"])
+async def test_a_session_lasts_for_hours_and_not_for_days_or_months(connect: Connect, lifetime: str) -> None:
+    """How long those are depends on the calendar, and on the time zone of whoever signs in."""
+    superuser = await connect("postgres")
+    with refused("not-a-lifetime", 422):
+        await superuser.execute(f"select parking.keep_sessions(lifetime => '{lifetime}')")
+    await superuser.execute("select parking.keep_sessions(lifetime => '8784 hours')")

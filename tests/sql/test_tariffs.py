@@ -1,6 +1,6 @@
 """Tariffs by hand: prices that one can add up oneself, and how tariffs are set, replaced, ended and kept apart."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -198,11 +198,26 @@ async def test_what_stays_cost_up_to_now_never_changes(connect: Connect) -> None
         await superuser.fetchval(retire, OPERATOR, first, None)
     with refused("not-a-tariff", 422):
         await superuser.fetchval(retire, OPERATOR, second, start)
+    for never in (datetime.max.replace(tzinfo=UTC), moment("2200-01-01 01:00")):
+        with refused("not-a-tariff", 422):
+            await superuser.fetchval(retire, OPERATOR, second, never)
     await superuser.fetchval(retire, OPERATOR, second, None)
     assert await service.fetchval(priced, *past) == 3000
     assert await service.fetch("select id from parking.list_tariffs(1)") == []
     actions = await superuser.fetch("select action from parking.audit where object_type = 'tariff' order by id")
     assert [row["action"] for row in actions] == ["tariff.set", "tariff.set", "tariff.retired"]
+
+
+async def test_a_concession_ends_in_this_calendar(connect: Connect) -> None:
+    superuser = await connect("postgres")
+    number = await superuser.fetchval(
+        "select id from parking.grant_concession($1, 'discount', person => $2, percent => 10)", OPERATOR, DRIVER_2
+    )
+    end = "select valid_until from parking.end_concession($1, $2, $3::text::timestamptz)"
+    for never in ("infinity", "2200-01-01 00:00+00"):
+        with refused("not-a-concession", 422):
+            await superuser.fetchval(end, OPERATOR, number, never)
+    assert await superuser.fetchval(end, OPERATOR, number, "2199-12-31 23:59:59+00")
 
 
 async def test_a_version_to_come_is_replaced_by_a_sooner_one(connect: Connect) -> None:

@@ -46,6 +46,19 @@ def test_each_verify_script_fails_one_change_too_early(bare_database: Database) 
     assert sqitch(bare_database, "status").rstrip().endswith("Nothing to deploy (up-to-date)")
 
 
+@pytest.mark.parametrize("time", ["00:00:20", "00:30", "07:59:50", "12:00", "23:30", "23:59:50"])
+def test_what_is_verified_holds_at_any_time_of_the_day(database: Database, time: str) -> None:
+    """Whoever deploys at an unlucky hour would have it all taken back."""
+    for zone in ("UTC", "Europe/Berlin"):
+        at = f"((clock_timestamp() at time zone '{zone}')::date + 2 + time '{time}') at time zone '{zone}'"
+        database.psql(f"update parking_private.clock_shift set shift = {at} - clock_timestamp()")
+        # A copy of a database has no jobs of its own.
+        changes = [change for change in planned_changes() if change != "schedule"]
+        scripts = [option for change in changes for option in ("-f", f"db/verify/{change}.sql")]
+        options = ("-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", "registry=sqitch", "-d", database.name)
+        run("psql", *options, *scripts, environ=database.cluster.environ)
+
+
 def test_nouns_and_verbs_are_apart() -> None:
     """Reworking a change copies its whole file, so what holds and what acts must not share one. A view stands with its
     tables, or with the function that reads it."""
