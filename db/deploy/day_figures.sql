@@ -65,14 +65,20 @@ declare
 begin
     return query
         with reserved as materialized (
-            select r.spot_id, range_agg(tstzrange(greatest(r.starts, v_from), least(r.ends, r.ended_at, v_to))) as times
-            from parking.reservations r
-            where r.tenant_id = v_lot.tenant_id
-              and r.lot_id = v_lot.id
-              and r.starts > v_from - interval '168 hours'
-              and r.starts < v_to
-              and r.ends > v_from
-              and least(r.ends, r.ended_at) > greatest(r.starts, v_from)
+            select r.spot_id, range_agg(tstzrange(greatest(r.starts, v_from), least(r.until, v_to))) as times
+            from (
+                -- Each from its index.
+                select a.spot_id, a.starts, a.ends as until
+                from parking.reservations a
+                where a.tenant_id = v_lot.tenant_id and a.lot_id = v_lot.id and a.status = 'active'
+                  and a.starts > v_from - interval '168 hours' and a.starts < v_to
+                union all
+                select e.spot_id, e.starts, least(e.ends, e.ended_at)
+                from parking.reservations e
+                where e.tenant_id = v_lot.tenant_id and e.lot_id = v_lot.id and e.status <> 'active'
+                  and e.starts > v_from - interval '168 hours' and e.starts < v_to
+            ) r
+            where r.until > greatest(r.starts, v_from)
             group by r.spot_id
         ), held as (
             -- A spot holds nothing once it is retired.

@@ -110,7 +110,16 @@ begin
         return query
             select distinct r.person_id
             from unnest(holders.lots, holders.spots, holders.starts) n(lot, spot, starts)
-            join parking.reservations r on r.tenant_id = v_tenant and r.lot_id = n.lot and r.starts = n.starts and r.spot_id = n.spot;
+            cross join lateral (
+                -- Each from its index.
+                select a.person_id
+                from parking.reservations a
+                where a.tenant_id = v_tenant and a.lot_id = n.lot and a.starts = n.starts and a.spot_id = n.spot and a.status = 'active'
+                union all
+                select e.person_id
+                from parking.reservations e
+                where e.tenant_id = v_tenant and e.lot_id = n.lot and e.starts = n.starts and e.spot_id = n.spot and e.status <> 'active'
+            ) r;
     end loop;
 end
 $$;

@@ -4,9 +4,9 @@
 -- Reservations page by page. A page goes on behind the start and the number of the last reservation that was read, so that
 -- what is booked or cancelled meanwhile neither repeats nor hides another one.
 --
--- A driver's own come from the index of people. Those of a tenant come lot by lot, each in the order of its index, as many
--- as the page may have, and are merged: an index of a tenant's reservations would be paid for by every booking. Those of a spot
--- come from its two indexes, of what is live, which is no more than its calendar holds, and of what has ended.
+-- A driver's own come from the two indexes of people, of what is live and of what has ended, as many from each as the page may
+-- have, and are merged; those of a spot in the same way from its two indexes. Those of a tenant come lot by lot: an index of a
+-- tenant's reservations would be paid for by every booking.
 
 begin;
 
@@ -149,6 +149,195 @@ comment on function parking_private.find_page_of_spot(
     'The same as find_page() of everybody''s reservations of one spot.';
 
 
+create function parking_private.find_page_of_person(
+    person       parking.people,
+    lot          bigint,
+    spot         bigint,
+    status       text,
+    period       text,
+    v_from       timestamptz,
+    v_before     timestamptz,
+    v_to         timestamptz,
+    after_starts timestamptz,
+    after_id     bigint,
+    sort         text,
+    at_most      integer,
+    now          timestamptz
+)
+    returns bigint[]
+    language plpgsql
+    volatile
+as $$
+declare
+    v_live  constant boolean := coalesce(find_page_of_person.status, 'active') = 'active';
+    v_ended constant boolean := coalesce(find_page_of_person.status, 'completed') <> 'active' and coalesce(period, 'past') = 'past';
+begin
+    if sort = 'latest' then
+        return array(
+            select p.id
+            from (
+                (
+                    select r.id, r.starts
+                    from parking.reservations r
+                    where v_live and r.tenant_id = person.tenant_id and r.person_id = person.id and r.status = 'active'
+                      and r.starts >= v_from and r.starts < v_before and r.starts <= v_to
+                      and (after_id is null or r.starts < after_starts or r.id < after_id)
+                      and (lot is null or r.lot_id = lot)
+                      and (spot is null or r.spot_id = spot)
+                      and (period is null or parking_private.period_of(r.status, r.starts, r.ends, now) = period)
+                    order by r.starts desc, r.id desc
+                    limit at_most
+                )
+                union all
+                (
+                    select r.id, r.starts
+                    from parking.reservations r
+                    where v_ended and r.tenant_id = person.tenant_id and r.person_id = person.id and r.status <> 'active'
+                      and r.starts >= v_from and r.starts < v_before and r.starts <= v_to
+                      and (after_id is null or r.starts < after_starts or r.id < after_id)
+                      and (lot is null or r.lot_id = lot)
+                      and (spot is null or r.spot_id = spot)
+                      and (find_page_of_person.status is null or r.status = find_page_of_person.status)
+                    order by r.starts desc, r.id desc
+                    limit at_most
+                )
+            ) p
+            order by p.starts desc, p.id desc
+            limit at_most
+        );
+    end if;
+    return array(
+        select p.id
+        from (
+            (
+                select r.id, r.starts
+                from parking.reservations r
+                where v_live and r.tenant_id = person.tenant_id and r.person_id = person.id and r.status = 'active'
+                  and r.starts >= v_from and r.starts < v_before
+                  and (after_id is null or r.starts > after_starts or r.id > after_id)
+                  and (lot is null or r.lot_id = lot)
+                  and (spot is null or r.spot_id = spot)
+                  and (period is null or parking_private.period_of(r.status, r.starts, r.ends, now) = period)
+                order by r.starts, r.id
+                limit at_most
+            )
+            union all
+            (
+                select r.id, r.starts
+                from parking.reservations r
+                where v_ended and r.tenant_id = person.tenant_id and r.person_id = person.id and r.status <> 'active'
+                  and r.starts >= v_from and r.starts < v_before
+                  and (after_id is null or r.starts > after_starts or r.id > after_id)
+                  and (lot is null or r.lot_id = lot)
+                  and (spot is null or r.spot_id = spot)
+                  and (find_page_of_person.status is null or r.status = find_page_of_person.status)
+                order by r.starts, r.id
+                limit at_most
+            )
+        ) p
+        order by p.starts, p.id
+        limit at_most
+    );
+end
+$$;
+
+comment on function parking_private.find_page_of_person(
+    parking.people, bigint, bigint, text, text, timestamptz, timestamptz, timestamptz, timestamptz, bigint, text, integer, timestamptz) is
+    'The same as find_page() of a person''s own reservations.';
+
+
+create function parking_private.find_page_of_lots(
+    person       parking.people,
+    lot          bigint,
+    status       text,
+    period       text,
+    v_from       timestamptz,
+    v_before     timestamptz,
+    v_to         timestamptz,
+    after_starts timestamptz,
+    after_id     bigint,
+    sort         text,
+    at_most      integer,
+    now          timestamptz
+)
+    returns bigint[]
+    language plpgsql
+    volatile
+as $$
+declare
+    v_live  constant boolean := coalesce(find_page_of_lots.status, 'active') = 'active';
+    v_ended constant boolean := coalesce(find_page_of_lots.status, 'completed') <> 'active' and coalesce(period, 'past') = 'past';
+begin
+    if sort = 'latest' then
+        return array(
+            select p.id
+            from parking.lots l
+            cross join lateral (
+                (
+                    select r.id, r.starts
+                    from parking.reservations r
+                    where v_live and r.tenant_id = person.tenant_id and r.lot_id = l.id and r.status = 'active'
+                      and r.starts >= v_from and r.starts < v_before and r.starts <= v_to
+                      and (after_id is null or r.starts < after_starts or r.id < after_id)
+                      and (period is null or parking_private.period_of(r.status, r.starts, r.ends, now) = period)
+                    order by r.starts desc, r.id desc
+                    limit at_most
+                )
+                union all
+                (
+                    select r.id, r.starts
+                    from parking.reservations r
+                    where v_ended and r.tenant_id = person.tenant_id and r.lot_id = l.id and r.status <> 'active'
+                      and r.starts >= v_from and r.starts < v_before and r.starts <= v_to
+                      and (after_id is null or r.starts < after_starts or r.id < after_id)
+                      and (find_page_of_lots.status is null or r.status = find_page_of_lots.status)
+                    order by r.starts desc, r.id desc
+                    limit at_most
+                )
+            ) p
+            where l.tenant_id = person.tenant_id and (lot is null or l.id = lot)
+            order by p.starts desc, p.id desc
+            limit at_most
+        );
+    end if;
+    return array(
+        select p.id
+        from parking.lots l
+        cross join lateral (
+            (
+                select r.id, r.starts
+                from parking.reservations r
+                where v_live and r.tenant_id = person.tenant_id and r.lot_id = l.id and r.status = 'active'
+                  and r.starts >= v_from and r.starts < v_before
+                  and (after_id is null or r.starts > after_starts or r.id > after_id)
+                  and (period is null or parking_private.period_of(r.status, r.starts, r.ends, now) = period)
+                order by r.starts, r.id
+                limit at_most
+            )
+            union all
+            (
+                select r.id, r.starts
+                from parking.reservations r
+                where v_ended and r.tenant_id = person.tenant_id and r.lot_id = l.id and r.status <> 'active'
+                  and r.starts >= v_from and r.starts < v_before
+                  and (after_id is null or r.starts > after_starts or r.id > after_id)
+                  and (find_page_of_lots.status is null or r.status = find_page_of_lots.status)
+                order by r.starts, r.id
+                limit at_most
+            )
+        ) p
+        where l.tenant_id = person.tenant_id and (lot is null or l.id = lot)
+        order by p.starts, p.id
+        limit at_most
+    );
+end
+$$;
+
+comment on function parking_private.find_page_of_lots(
+    parking.people, bigint, text, text, timestamptz, timestamptz, timestamptz, timestamptz, bigint, text, integer, timestamptz) is
+    'The same as find_page() of everybody''s reservations of a tenant, or of one lot.';
+
+
 create function parking_private.find_page(
     person        parking.people,
     whose         text,
@@ -177,75 +366,15 @@ declare
         case period when 'current' then now + interval '1 microsecond' end);
     v_to     constant timestamptz := coalesce(case when sort = 'latest' then after_starts end, '2200-01-01 00:00+00');
 begin
-    if whose = 'mine' and sort = 'latest' then
-        return array(
-            select r.id
-            from parking.reservations r
-            where r.tenant_id = person.tenant_id and r.person_id = person.id
-              and r.starts >= v_from and r.starts < v_before and r.starts <= v_to
-              and (after_id is null or r.starts < after_starts or r.id < after_id)
-              and (lot is null or r.lot_id = lot)
-              and (spot is null or r.spot_id = spot)
-              and (find_page.status is null or r.status = find_page.status)
-              and (period is null or parking_private.period_of(r.status, r.starts, r.ends, now) = period)
-            order by r.starts desc, r.id desc
-            limit at_most
-        );
-    elsif whose = 'mine' then
-        return array(
-            select r.id
-            from parking.reservations r
-            where r.tenant_id = person.tenant_id and r.person_id = person.id
-              and r.starts >= v_from and r.starts < v_before
-              and (after_id is null or r.starts > after_starts or r.id > after_id)
-              and (lot is null or r.lot_id = lot)
-              and (spot is null or r.spot_id = spot)
-              and (find_page.status is null or r.status = find_page.status)
-              and (period is null or parking_private.period_of(r.status, r.starts, r.ends, now) = period)
-            order by r.starts, r.id
-            limit at_most
-        );
+    if whose = 'mine' then
+        return parking_private.find_page_of_person(person, lot, spot, find_page.status, period, v_from, v_before, v_to, after_starts, after_id,
+            sort, at_most, now);
     elsif spot is not null then
         return parking_private.find_page_of_spot(person, lot, spot, find_page.status, period, v_from, v_before, v_to, after_starts, after_id, sort,
             at_most, now);
-    elsif sort = 'latest' then
-        return array(
-            select p.id
-            from parking.lots l
-            cross join lateral (
-                select r.id, r.starts
-                from parking.reservations r
-                where r.tenant_id = person.tenant_id and r.lot_id = l.id
-                  and r.starts >= v_from and r.starts < v_before and r.starts <= v_to
-                  and (after_id is null or r.starts < after_starts or r.id < after_id)
-                  and (find_page.status is null or r.status = find_page.status)
-                  and (period is null or parking_private.period_of(r.status, r.starts, r.ends, now) = period)
-                order by r.starts desc, r.id desc
-                limit at_most
-            ) p
-            where l.tenant_id = person.tenant_id and (lot is null or l.id = lot)
-            order by p.starts desc, p.id desc
-            limit at_most
-        );
     else
-        return array(
-            select p.id
-            from parking.lots l
-            cross join lateral (
-                select r.id, r.starts
-                from parking.reservations r
-                where r.tenant_id = person.tenant_id and r.lot_id = l.id
-                  and r.starts >= v_from and r.starts < v_before
-                  and (after_id is null or r.starts > after_starts or r.id > after_id)
-                  and (find_page.status is null or r.status = find_page.status)
-                  and (period is null or parking_private.period_of(r.status, r.starts, r.ends, now) = period)
-                order by r.starts, r.id
-                limit at_most
-            ) p
-            where l.tenant_id = person.tenant_id and (lot is null or l.id = lot)
-            order by p.starts, p.id
-            limit at_most
-        );
+        return parking_private.find_page_of_lots(person, lot, find_page.status, period, v_from, v_before, v_to, after_starts, after_id, sort,
+            at_most, now);
     end if;
 end
 $$;
@@ -295,17 +424,34 @@ begin
 
     v_page := parking_private.find_page(v_person, whose, list_reservations.lot, list_reservations.spot, list_reservations.status,
         list_reservations.period, starts_from, starts_before, after_starts, after_id, sort, at_most, v_now);
+    -- One after the other, each found by what the one before says. To the planner the rows and lots of a tenant may look like one of
+    -- each, and it would try all of them for each reservation.
     return query
         select r.id, parking_private.period_of(r.status, r.starts, r.ends, v_now), r.status, r.starts, r.ends,
                s.id, s.name, s.type, w.name, f.name, l.id, l.name, l.address, l.time_zone, p.email, r.booked_at, r.ended_at,
                r.quoted_cents, r.currency
         from unnest(v_page) with ordinality u(id, place)
-        join parking.reservations r on r.tenant_id = v_person.tenant_id and r.id = u.id
-        join parking.spots s on s.tenant_id = r.tenant_id and s.id = r.spot_id
-        join parking.rows w on w.tenant_id = s.tenant_id and w.id = s.row_id
-        join parking.floors f on f.tenant_id = w.tenant_id and f.id = w.floor_id
-        join parking.lots l on l.tenant_id = r.tenant_id and l.id = r.lot_id
-        join parking.people p on p.tenant_id = r.tenant_id and p.id = r.person_id
+        cross join lateral (
+            select r.id, r.status, r.starts, r.ends, r.lot_id, r.spot_id, r.person_id, r.booked_at, r.ended_at, r.quoted_cents, r.currency
+            from parking.reservations r
+            where r.tenant_id = v_person.tenant_id and r.id = u.id
+            offset 0
+        ) r
+        cross join lateral (
+            select s.id, s.name, s.type, s.row_id from parking.spots s where s.tenant_id = v_person.tenant_id and s.id = r.spot_id offset 0
+        ) s
+        cross join lateral (
+            select w.name, w.floor_id from parking.rows w where w.tenant_id = v_person.tenant_id and w.id = s.row_id offset 0
+        ) w
+        cross join lateral (
+            select f.name from parking.floors f where f.tenant_id = v_person.tenant_id and f.id = w.floor_id offset 0
+        ) f
+        cross join lateral (
+            select l.id, l.name, l.address, l.time_zone from parking.lots l where l.tenant_id = v_person.tenant_id and l.id = r.lot_id offset 0
+        ) l
+        cross join lateral (
+            select p.email from parking.people p where p.tenant_id = v_person.tenant_id and p.id = r.person_id offset 0
+        ) p
         order by u.place;
 end
 $$;

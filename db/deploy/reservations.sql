@@ -88,17 +88,23 @@ comment on column parking.reservations.request_id is
     'What the client called the request that made it, so that it can ask again without booking twice; null: it gave no name.';
 comment on column parking.reservations.requested is 'The period that was asked for by that request, whatever became of it since.';
 
+-- What is live is the same few pages whatever lies behind it, and what has ended grows for ever. An index of both would let a
+-- booking change some page of years of history, which is to be read first and is written to the log as a whole. So there are
+-- two of each, and who wants to know of both asks both. A booking is active and does not pay for those of what has ended.
+
 -- Boards, searches and figures: what lies in a lot on a day.
-create index reservations_by_lot on parking.reservations (tenant_id, lot_id, starts);
+create index reservations_live_by_lot on parking.reservations (tenant_id, lot_id, starts) where status = 'active';
+create index reservations_ended_by_lot on parking.reservations (tenant_id, lot_id, starts) where status <> 'active';
 -- One spot, by time: live reservations of a spot do not overlap, so in the order of their ends they are in that of their
 -- starts as well, and the first one that ends after a moment is all that can be in the way.
 create index reservations_live_by_spot on parking.reservations (tenant_id, spot_id, ends) where status = 'active';
--- The same of what has ended, for the list of a spot's reservations. A booking is active and does not pay for it.
+-- The same of what has ended, for the list of a spot's reservations.
 create index reservations_ended_by_spot on parking.reservations (tenant_id, spot_id, starts) where status <> 'active';
 -- The stale checker: what is overdue.
 create index reservations_live_by_end on parking.reservations (tenant_id, ends) where status = 'active';
--- A driver's own, page by page, and the foreign key to people.
-create index reservations_by_person on parking.reservations (tenant_id, person_id, starts, id);
+-- A driver's own, page by page.
+create index reservations_live_by_person on parking.reservations (tenant_id, person_id, starts, id) where status = 'active';
+create index reservations_ended_by_person on parking.reservations (tenant_id, person_id, starts, id) where status <> 'active';
 -- One request makes one reservation. Whoever gives no name does not pay for it.
 create unique index one_reservation_a_request on parking.reservations (tenant_id, person_id, request_id) where request_id is not null;
 

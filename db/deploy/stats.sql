@@ -34,12 +34,19 @@ begin
         with held as (
             -- Whole local hours, from the first to the last. Most reservations share theirs with many others, so they are counted
             -- before they are taken apart. One that was ended early held its spot until then.
-            select f.first, date_bin(interval '1 hour', least(r.ends, r.ended_at) - interval '1 microsecond', f.first) as last, count(*) as cars
-            from parking.reservations r
+            select f.first, date_bin(interval '1 hour', r.until - interval '1 microsecond', f.first) as last, count(*) as cars
+            from (
+                -- Each from its index.
+                select a.starts, a.ends as until
+                from parking.reservations a
+                where a.tenant_id = v_lot.tenant_id and a.lot_id = v_lot.id and a.status = 'active' and a.starts > v_now - c_window
+                union all
+                select e.starts, least(e.ends, e.ended_at)
+                from parking.reservations e
+                where e.tenant_id = v_lot.tenant_id and e.lot_id = v_lot.id and e.status <> 'active' and e.starts > v_now - c_window
+            ) r
             cross join lateral (select date_trunc('hour', r.starts, v_lot.time_zone) as first) f
-            where r.tenant_id = v_lot.tenant_id and r.lot_id = v_lot.id
-              and r.starts > v_now - c_window
-              and r.starts < least(r.ends, r.ended_at)
+            where r.starts < r.until
             group by 1, 2
         ), hours as (
             -- Steps of real hours: on the day with 25, hour 2 counts twice, on the one with 23 not at all.

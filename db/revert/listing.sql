@@ -6,6 +6,10 @@ drop function parking.list_reservations(
     bigint, text, bigint, bigint, text, text, timestamptz, timestamptz, timestamptz, bigint, text, integer);
 drop function parking_private.find_page(
     parking.people, text, bigint, bigint, text, text, timestamptz, timestamptz, timestamptz, bigint, text, integer, timestamptz);
+drop function parking_private.find_page_of_lots(
+    parking.people, bigint, text, text, timestamptz, timestamptz, timestamptz, timestamptz, bigint, text, integer, timestamptz);
+drop function parking_private.find_page_of_person(
+    parking.people, bigint, bigint, text, text, timestamptz, timestamptz, timestamptz, timestamptz, bigint, text, integer, timestamptz);
 drop function parking_private.find_page_of_spot(
     parking.people, bigint, bigint, text, text, timestamptz, timestamptz, timestamptz, timestamptz, bigint, text, integer, timestamptz);
 drop function parking_private.period_of(text, timestamptz, timestamptz, timestamptz);

@@ -55,8 +55,9 @@ begin
     end;
     update parking.reservations set status = 'cancelled', ended_at = booked_at where tenant_id = -1 and id = -2;
     assert (select count(*) = 2 and min(driver) = 'a@verify.example' from parking.bookings where lot_id = -1);
-    assert to_regclass('parking.reservations_by_lot') is not null and to_regclass('parking.reservations_live_by_end') is not null
-        and to_regclass('parking.reservations_by_person') is not null, 'boards, the stale checker and drivers have their indexes';
+    assert to_regclass('parking.reservations_live_by_lot') is not null and to_regclass('parking.reservations_ended_by_lot') is not null
+        and to_regclass('parking.reservations_live_by_end') is not null and to_regclass('parking.reservations_live_by_person') is not null
+        and to_regclass('parking.reservations_ended_by_person') is not null, 'boards, the stale checker and drivers have their indexes';
     assert to_regtype('parking.booking_result') is not null and to_regtype('parking.reservation_details') is not null
         and to_regtype('parking.alternative') is not null;
     assert has_table_privilege('parking_dba', 'parking.bookings', 'select'), 'a DBA reads the view';

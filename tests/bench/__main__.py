@@ -1,8 +1,9 @@
 """`make bench`: what live updates, tenants and HTTP cost, and how late news are, against the bars to keep to.
 
 On a cluster of its own with fsync and synchronous_commit on, gone afterwards; everything is on this machine, the
-clients too. Compare the ratios, and each figure with its floor; the absolute ones belong to the machine. BENCH_SECONDS
-is the length of one measurement (8; all of it takes a quarter of an hour), BENCH_OUT the file that gets the report as
+clients too. Compare the ratios, and each figure with its floor; the absolute ones belong to the machine. The migrations
+are deployed once, and what books at full load is prepared once; each part has a copy. BENCH_SECONDS
+is the length of one measurement (8; all of it takes ten minutes), BENCH_OUT the file that gets the report as
 well; `python -m tests.bench booking tenants reading sweep crowd rest page sockets garage` takes the
 names of parts. Only a run of all of them writes its summary into the README.
 """
@@ -11,7 +12,6 @@ from __future__ import annotations
 
 import os
 import resource
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,10 +21,10 @@ from tempfile import TemporaryDirectory
 import uvloop
 
 from tests.bench import booking, garage, one_spot, page, reading, rest, sockets, sweeping, tenants
-from tests.bench.load import SECONDS, prepare
+from tests.bench.load import SECONDS, booking_statement, prepare
 from tests.bench.report import Report
-from tests.support import ROOT, Cluster, deploy, new_database
-from tests.support.cluster import run
+from tests.support import ROOT, Cluster, Database, new_database, template_database
+from tests.support.cluster import DATA, PSQL, run
 
 IN_DATABASES_OF_THEIR_OWN = {
     "sweep": sweeping.measure,
@@ -33,6 +33,7 @@ IN_DATABASES_OF_THEIR_OWN = {
     "page": page.measure,
     "sockets": sockets.measure,
 }
+AT_FULL_LOAD = {"booking", "tenants", "reading", "sweep", "rest"}
 PARTS = ["booking", "tenants", "reading", *IN_DATABASES_OF_THEIR_OWN, "garage"]
 OPEN_FILES = 20_000
 MEMORY = "/dev/shm"  # noqa: S108 (gone with the bench)
@@ -46,50 +47,61 @@ async def measure(cluster: Cluster, parts: list[str], report: Report) -> None:
         f"PostgreSQL {cluster.psql('show server_version')}, fsync {cluster.psql('show fsync')},"
         f" synchronous_commit {cluster.psql('show synchronous_commit')}."
     )
+    template = template_database(cluster)
     readings = []
-    if {"booking", "tenants", "reading"} & {*parts}:
-        with new_database(cluster) as database:
-            deploy(database)
-            book = await prepare(database)
-            if "booking" in parts:
-                await booking.measure(database, book, report)
-            if "tenants" in parts:
-                await tenants.measure(database, book, report)
-            if "reading" in parts:
-                readings.append(await reading.measure(database, book, "data on the disk"))
-    if "reading" in parts:
-        with cluster_in_memory() as in_memory, new_database(in_memory) as database:
-            deploy(database)
-            readings.append(await reading.measure(database, await prepare(database), "data in memory"))
-        reading.tell(readings, report)
-    for part, measure_part in IN_DATABASES_OF_THEIR_OWN.items():
-        if part in parts:
-            with new_database(cluster) as database:
-                deploy(database)
-                await measure_part(database, report)
+    with new_database(cluster, template=template) as prepared:
+        if AT_FULL_LOAD & {*parts}:
+            await prepare(prepared)
+        if {"booking", "tenants", "reading"} & {*parts}:
+            with copy(prepared) as database:
+                book = booking_statement(database)
+                if "booking" in parts:
+                    await booking.measure(database, book, report)
+                if "tenants" in parts:
+                    await tenants.measure(database, book, report)
+                if "reading" in parts:
+                    readings.append(await reading.measure(database, book, "data on the disk"))
+        if "reading" in parts:
+            with data_in_memory(cluster), copy(prepared) as database:
+                readings.append(await reading.measure(database, booking_statement(database), "data in memory"))
+            reading.tell(readings, report)
+        for part, measure_part in IN_DATABASES_OF_THEIR_OWN.items():
+            if part in parts:
+                with copy(prepared if part in AT_FULL_LOAD else Database(cluster, template)) as database:
+                    await measure_part(database, report)
     if "garage" in parts:
-        await garage.measure(cluster, report)
+        await garage.measure(cluster, template, report)
 
 
 @contextmanager
-def cluster_in_memory() -> Iterator[Cluster]:
-    """A cluster like the other one, whose data have been moved to where a flush costs nothing."""
-    cluster = Cluster("bench-memory")
-    try:
-        cluster.start("--cron-database", "postgres")
-        reading.remember_commits(cluster)
-        data = Path(cluster.psql("show data_directory"))
-        cluster.stop()
-        with TemporaryDirectory(dir=MEMORY, prefix="bench-") as folder:
-            Path(folder).chmod(0o711)
-            run("cp", "-a", data, folder)
-            shutil.rmtree(data)
-            data.symlink_to(Path(folder) / data.name)
+def copy(original: Database) -> Iterator[Database]:
+    """A copy with the jobs that a deployed database has, which a database that is copied must not have."""
+    with new_database(original.cluster, template=original.name) as database:
+        schedule = ROOT / "db" / "deploy" / "schedule.sql"
+        words = (PSQL, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", database.name, "-f", schedule)
+        run(*words, environ=original.cluster.environ)
+        yield database
+
+
+@contextmanager
+def data_in_memory(cluster: Cluster) -> Iterator[None]:
+    """For a while the cluster works on a copy of its data where a flush costs nothing."""
+    data = Path(cluster.psql("show data_directory"))
+    on_disk = data.with_name("data-on-disk")
+    cluster.stop()
+    with TemporaryDirectory(dir=MEMORY, prefix="bench-") as folder:
+        Path(folder).chmod(0o711)
+        run("cp", "-a", data, folder)
+        data.rename(on_disk)
+        data.symlink_to(Path(folder) / data.name)
+        try:
             cluster.start("--cron-database", "postgres")
-            yield cluster
+            yield
+        finally:
             cluster.stop()
-    finally:
-        cluster.command("reset")
+            data.unlink()
+            on_disk.rename(data)
+            cluster.start("--cron-database", "postgres")
 
 
 def main() -> int:
@@ -99,6 +111,7 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, OPEN_FILES), hard))
     parts = sys.argv[1:] or PARTS
     report = Report(f"BENCH_SECONDS={SECONDS} make bench")
+    DATA.mkdir(exist_ok=True)
     cluster = Cluster("bench")
     cluster.start("--cron-database", "postgres")
     try:

@@ -1,9 +1,9 @@
 """What announcing costs a booking: the same function with only the announcing replaced, taking turns.
 
 The turns are short and many, since a ratio is worth as much as its two halves have in common: each is taken of two
-neighbours, and the median of all. How much that median is worth stands beside it: the interval that holds the true one
-with 95 %, by the ranks of the sorted ratios, whatever their distribution. Beside them, now and then, the bare insert
-that no booking can beat, and what a NOTIFY in every commit would cost.
+neighbours, which are the same sessions', and the median of all. How much that median is worth stands beside it: the
+interval that holds the true one with 95 %, by the ranks of the sorted ratios, whatever their distribution. Beside them,
+now and then, the bare insert that no booking can beat, and what a NOTIFY in every commit would cost.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from math import comb
 from statistics import median, quantiles
 
-from tests.bench.load import BARE, CLIENTS, SECONDS, full_load
+from tests.bench.load import BARE, CLIENTS, SECONDS, sessions
 from tests.bench.report import Report, progress
 from tests.support import Database
 
@@ -70,27 +70,31 @@ def interval_of_median(values: Sequence[float]) -> tuple[float, float]:
 async def measure(database: Database, book: str, report: Report) -> None:
     """Print the table. Every other round goes backwards, so that a drift of the machine cancels out."""
     variants = announcing(database.psql(ANNOUNCE))
-    rates: dict[str, dict[int, float]] = {name: {} for name in (INSERT, NAIVE, SILENT, FULL, NOTHING)}
+    names = (INSERT, NAIVE, SILENT, FULL, NOTHING)
+    booked: list[tuple[str, int]] = []
+    inserted: list[tuple[str, int]] = []
     # As in life somebody listens; whoever rings pays for waking them.
     listener = await database.connect()
     await listener.add_listener("parking", lambda *_: None)
     try:
-        for number in range(ROUNDS):
-            turns = [name for name in rates if number % SELDOM == 0 or name not in (INSERT, NAIVE)]
-            for name in turns[:: 1 if number % 2 == 0 else -1]:
-                if name in variants:
-                    database.psql(variants[name])
-                database.psql("checkpoint")
-                load = await full_load(database, BARE if name == INSERT else book, TURN_SECONDS)
-                rates[name][number] = load.rate
-            full, silent, nothing = (rates[name][number] for name in (FULL, SILENT, NOTHING))
-            progress(
-                f"round {number + 1} of {ROUNDS}: {full / silent:.2f} of the rate without the ring,"
-                f" {full / nothing:.2f} without the event"
-            )
+        async with sessions(database, book) as bookings, sessions(database, BARE) as inserts:
+            for number in range(ROUNDS):
+                turns = [name for name in names if number % SELDOM == 0 or name not in (INSERT, NAIVE)]
+                for name in turns[:: 1 if number % 2 == 0 else -1]:
+                    if name in variants:
+                        database.psql(variants[name])
+                    database.psql("checkpoint")
+                    await (inserts if name == INSERT else bookings).turn(TURN_SECONDS)
+                    (inserted if name == INSERT else booked).append((name, number))
+                progress(f"round {number + 1} of {ROUNDS}")
     finally:
         await listener.close()
         database.psql(variants[FULL])
+
+    rates: dict[str, dict[int, float]] = {name: {} for name in names}
+    for order, load in ((booked, bookings), (inserted, inserts)):
+        for (name, number), turn in zip(order, load.turns, strict=True):
+            rates[name][number] = turn.rate
 
     def shares(one: str, other: str) -> list[float]:
         return sorted(rates[one][number] / rates[other][number] for number in rates[one].keys() & rates[other].keys())

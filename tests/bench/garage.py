@@ -6,6 +6,7 @@ same last thousand tickets, of which some are today's; the million reaches back 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from statistics import median
@@ -13,7 +14,7 @@ from statistics import median
 import asyncpg
 
 from tests.bench.report import Report, milliseconds, percentile, progress
-from tests.support import Cluster, Database, deploy, new_database
+from tests.support import Cluster, Database, new_database
 
 FEW, MANY = 1_000, 1_000_000
 INSIDE = 70
@@ -23,23 +24,24 @@ MOST = 1.5
 LOT, ATTENDANT = 4, 10
 
 # A vehicle every 94 seconds, which stays for ten minutes to an hour and a half, all of them gone by now.
-HISTORY = """
+NUMBERS = """
     with numbers as (
         select n, c.now - interval '2 hours' - make_interval(secs => 94.0 * (%(many)s - n)) as entered,
                make_interval(mins => 10 + n %% 80) as stay, 1000 * (1 + (9 + n %% 80) / 60) as cents
         from parking.clock() c(now), generate_series(%(many)s - %(count)s + 1, %(many)s) n
-    ), tickets as (
-        insert into parking.tickets (tenant_id, lot_id, id, plate, vehicle, entered_at, entered_by, status, left_at,
-            left_by, amount_cents, currency, method)
-        select 1, %(lot)s, n, 'H' || n, 'Car', entered, %(actor)s, 'paid', entered + stay, %(actor)s, cents, 'EUR',
-            'Cash'
-        from numbers
-    ), lines as (
-        insert into parking.ticket_lines (tenant_id, ticket_id, position, kind, line, quantity, unit_cents,
-            amount_cents, tariff_id)
-        select 1, n, 1, 'started', 'Standard', cents / 1000, 1000, cents, 1
-        from numbers
-    )
+    )"""
+TICKETS = """
+    insert into parking.tickets (tenant_id, lot_id, id, plate, vehicle, entered_at, entered_by, status, left_at,
+        left_by, amount_cents, currency, method)
+    select 1, %(lot)s, n, 'H' || n, 'Car', entered, %(actor)s, 'paid', entered + stay, %(actor)s, cents, 'EUR', 'Cash'
+    from numbers;
+    insert into parking.ticket_counters (tenant_id, issued) values (1, %(many)s)"""
+LINES = """
+    insert into parking.ticket_lines (tenant_id, ticket_id, position, kind, line, quantity, unit_cents, amount_cents,
+        tariff_id)
+    select 1, n, 1, 'started', 'Standard', cents / 1000, 1000, cents, 1
+    from numbers"""
+PAYMENTS = """
     insert into parking.payments (tenant_id, lot_id, ticket_id, position, kind, method, amount_cents, currency, at,
         actor_id)
     select 1, %(lot)s, n, 1, 'payment', 'Cash', cents, 'EUR', entered + stay, %(actor)s
@@ -55,15 +57,19 @@ CALLS = {
 }
 
 
-def fill(database: Database, count: int) -> None:
+async def fill(database: Database, count: int) -> None:
     """Let the database have this many closed tickets, and INSIDE vehicles."""
     words = {"many": MANY, "count": count, "lot": LOT, "actor": ATTENDANT}
-    database.psql(f"""
-        set session_replication_role = replica;
-        {HISTORY % words};
-        insert into parking.ticket_counters (tenant_id, issued) values (1, {MANY});
-        set session_replication_role = default;
-        select from generate_series(1, {INSIDE}) n, parking.enter_garage({ATTENDANT}, {LOT}, 'INSIDE' || n)""")
+
+    async def insert(*statements: str) -> None:
+        # Whether each line has its ticket is not looked up: that takes as long as all the rest, and they come at once.
+        script = ["set session_replication_role = replica", *((NUMBERS + each) % words for each in statements)]
+        await asyncio.to_thread(database.psql, ";".join(script))
+
+    await asyncio.gather(insert(TICKETS), insert(LINES, PAYMENTS))
+    database.psql(
+        f"select from generate_series(1, {INSIDE}) n, parking.enter_garage({ATTENDANT}, {LOT}, 'INSIDE' || n)"
+    )
     database.psql("vacuum (analyze) parking.tickets, parking.ticket_lines, parking.payments")
     database.psql("checkpoint")
 
@@ -86,18 +92,13 @@ async def desk(connection: asyncpg.Connection, number: int) -> dict[str, float]:
     return took
 
 
-async def measure(cluster: Cluster, report: Report) -> None:
+async def measure(cluster: Cluster, template: str, report: Report) -> None:
     """Print the table."""
-    with new_database(cluster) as few:
-        deploy(few)
-        # Whoever is connected keeps a database from being copied, and the stale checker connects each minute.
-        cluster.psql(f"select cron.unschedule(jobid) from cron.job where database = '{few.name}'")
-        cluster.psql(f"select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '{few.name}'")
-        with new_database(cluster, template=few.name) as many:
-            fill(few, FEW)
-            fill(many, MANY)
-            progress(f"garage: {MANY} tickets are there")
-            tell(await take_turns(few, many), report)
+    with new_database(cluster, template=template) as few, new_database(cluster, template=template) as many:
+        await fill(few, FEW)
+        await fill(many, MANY)
+        progress(f"garage: {MANY} tickets are there")
+        tell(await take_turns(few, many), report)
 
 
 async def take_turns(few: Database, many: Database) -> dict[str, list[tuple[float, float]]]:

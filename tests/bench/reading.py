@@ -21,7 +21,7 @@ from service.__main__ import collect_seldom
 from service.database import Database as Pool
 from service.feed import Feed
 from service.settings import Settings
-from tests.bench.load import SECONDS, full_load
+from tests.bench.load import SECONDS, sessions
 from tests.bench.report import Report, milliseconds, percentile, progress
 from tests.support import Cluster, Database
 
@@ -75,7 +75,8 @@ async def measure(database: Database, book: str, where: str) -> Reading:
 
             floor: list[tuple[float, float]] = []
             tasks = [asyncio.create_task(read()), asyncio.create_task(ask_nothing(empty, floor))]
-            load = await full_load(database, book, 2 * SECONDS)
+            async with sessions(database, book) as load:
+                await load.turn(2 * SECONDS)
             async with asyncio.timeout(PATIENCE):
                 while len(arrivals) < load.transactions:
                     assert not follower.outbox.closed.done(), "the reader was too slow and has been let go"
@@ -92,14 +93,15 @@ async def measure(database: Database, book: str, where: str) -> Reading:
     assert len({event for _, event in told}) == len(told) == load.transactions, "each booking comes once"
     lines = (line.split("|") for line in database.psql(COMMITS.format(first=first)).splitlines())
     commits = {int(event): float(moment) for event, moment in lines}
-    # As with the rate: sessions that warm up are not what is measured.
-    delays = [moment - commits[event] for moment, event in told if commits[event] > load.warm]
-    empties = [late for due, late in floor if due > load.warm]
+    # As with the rate: neither sessions that warm up nor those that end are what is measured.
+    (turn,) = load.turns
+    delays = [moment - commits[event] for moment, event in told if turn.began < commits[event] < turn.ended]
+    empties = [late for due, late in floor if turn.began < due < turn.ended]
     progress(
         f"reading, {where}: p99 {milliseconds(percentile(delays, 0.99))}, an empty statement's"
         f" {milliseconds(percentile(empties, 0.99))}"
     )
-    return Reading(where, load.rate, delays, empties, load.latencies)
+    return Reading(where, turn.rate, delays, empties, turn.latencies)
 
 
 async def ask_nothing(connection: asyncpg.Connection, floor: list[tuple[float, float]]) -> None:

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from service.auth import Tokens
-from tests.bench.load import CLIENTS, SECONDS, SPOTS, Run, full_load, prepare
+from tests.bench.load import CLIENTS, SECONDS, SPOTS, sessions
 from tests.bench.report import Report, milliseconds, progress
 from tests.support import ROOT, Database, Service, admission
 from tests.support.cluster import run
@@ -126,7 +126,6 @@ async def measure_reading(service: Service, folder: Path, report: Report) -> Non
 
 async def measure_booking(database: Database, service: Service, folder: Path, driver: int, report: Report) -> None:
     """Taking turns; every other round goes backwards."""
-    await prepare(database)
     first = int(database.psql("select min(spot_id) from parking.places where spot like 'Bench %'"))
     book = BOOK.format(driver=driver, first=first)
 
@@ -141,18 +140,17 @@ async def measure_booking(database: Database, service: Service, folder: Path, dr
         return answered
 
     await over_rest(2)
-    direct: list[Run] = []
     rest: list[Answered] = []
-    for number in range(ROUNDS):
-        for name in ("direct", "rest") if number % 2 == 0 else ("rest", "direct"):
-            database.psql("checkpoint")
-            if name == "direct":
-                direct.append(await full_load(database, book, TURN_SECONDS))
-            else:
-                rest.append(await over_rest())
-        progress(
-            f"round {number + 1} of {ROUNDS}: {rest[-1].rate / direct[-1].rate:.2f}, p99 {rest[-1].p99 * 1000:.0f} ms"
-        )
+    async with sessions(database, book) as load:
+        for number in range(ROUNDS):
+            for name in ("direct", "rest") if number % 2 == 0 else ("rest", "direct"):
+                database.psql("checkpoint")
+                if name == "direct":
+                    await load.turn(TURN_SECONDS)
+                else:
+                    rest.append(await over_rest())
+            progress(f"round {number + 1} of {ROUNDS}: {rest[-1].rate:.0f} a second, p99 {milliseconds(rest[-1].p99)}")
+    direct = load.turns
     low, middle, high = quantiles([one.rate / other.rate for one, other in zip(rest, direct, strict=True)], n=4)
     p99 = median(answer.p99 for answer in rest)
     report.table(
@@ -164,7 +162,7 @@ async def measure_booking(database: Database, service: Service, folder: Path, dr
                 f"{middle:.2f}",
                 f"{low:.2f}–{high:.2f}",
                 f"{median(answer.rate for answer in rest):.0f}",
-                f"{median(load.rate for load in direct):.0f}",
+                f"{median(turn.rate for turn in direct):.0f}",
                 report.judge("booking over REST", middle, at_least=LEAST_SHARE_OF_PGBENCH),
             ),
             (

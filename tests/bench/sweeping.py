@@ -8,24 +8,19 @@ served, so that a wait counts for everybody who stood behind it.
 from __future__ import annotations
 
 import asyncio
-import re
 import time
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from tests.bench.load import prepare
+from tests.bench.load import pgbench
 from tests.bench.report import Report, milliseconds, percentile, progress
 from tests.support import Database
-from tests.support.cluster import run
 from tests.support.database import unschedule
 
 LAPSED = 100_000
 SPOTS = 20_000
 RATE = 100
 CLIENTS = 16
-BEFORE = 5
-LONGEST = 20  # seconds for which bookings go on after the sweep has begun
+BEFORE, AFTER = 5, 5  # seconds for which they book without a sweep
 SECONDS_AT_MOST = 10.0
 P99_AT_MOST = 100.0
 ROUNDS = 3
@@ -64,7 +59,6 @@ class Night(NamedTuple):
 
 async def measure(database: Database, report: Report) -> None:
     """Print the table of the sweep."""
-    await prepare(database)
     database.psql(CITY)
     unschedule(database)
     first = int(database.psql("select min(spot_id) from parking.places where spot like 'Night %'"))
@@ -107,9 +101,8 @@ async def measure(database: Database, report: Report) -> None:
 
 
 async def night(database: Database, book: str) -> Night:
-    """Drivers from some seconds before the sweep on."""
-    with TemporaryDirectory() as folder:
-        drivers = asyncio.create_task(asyncio.to_thread(_drive, database, book, BEFORE + LONGEST, folder))
+    """Drivers from some seconds before the sweep until some seconds after it."""
+    async with pgbench(database, book, "-c", str(CLIENTS), "-R", str(RATE)) as drivers:
         await asyncio.sleep(BEFORE)
         # A driver who books a spot releases what is overdue there.
         found = int(await asyncio.to_thread(database.psql, OVERDUE))
@@ -120,25 +113,13 @@ async def night(database: Database, book: str) -> Night:
         left = int(await asyncio.to_thread(database.psql, OVERDUE))
         # Those that a driver had locked, who released them instead.
         assert left <= CLIENTS * LAPSED / SPOTS, f"the sweep has left {left} of {found}"
-        lines = await drivers
+        await asyncio.sleep(AFTER)
+        done = await drivers.finish()
     meanwhile: list[float] = []
     otherwise: list[float] = []
-    for line in lines:
-        # Client, number, microseconds since it was due, script, seconds and microseconds of the clock, lag.
-        _, _, microseconds, _, at, fraction, _ = map(int, line.split())
+    # Of a steady rate pgbench counts from when each was due.
+    for _, _, microseconds, _, at, fraction, _ in done:
         during = begun <= at + fraction / 1e6 and at + fraction / 1e6 - microseconds / 1e6 <= ended
         (meanwhile if during else otherwise).append(microseconds / 1e6)
     assert meanwhile, "nobody booked while the sweep ran"
     return Night(ended - begun, meanwhile, otherwise)
-
-
-def _drive(database: Database, book: str, seconds: int, folder: str) -> list[str]:
-    output = run(
-        *("pgbench", "-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "2", "-T", str(seconds), "-R", str(RATE)),
-        *("-l", f"--log-prefix={folder}/log", "-f", "/dev/stdin", "-U", "parking_service", database.name),
-        environ=database.cluster.environ,
-        stdin=book + ";\n",
-        seconds=seconds + 60,
-    )
-    assert re.search(r"number of failed transactions: 0 ", output), output
-    return [line for log in Path(folder).iterdir() for line in log.read_text(encoding="ascii").splitlines()]

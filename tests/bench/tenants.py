@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from statistics import median, quantiles
 
-from tests.bench.load import CLIENTS, full_load
+from tests.bench.load import CLIENTS, sessions
 from tests.bench.report import Report, milliseconds, percentile, progress
 from tests.support import Database
 
@@ -43,15 +43,18 @@ async def measure(database: Database, book: str, report: Report) -> None:
 async def measure_booking(database: Database, book: str, report: Report) -> None:
     """Taking turns; every other round goes backwards."""
     rates: dict[str, list[float]] = {"enable": [], "disable": []}
-    for number in range(ROUNDS):
-        for state in list(rates)[:: 1 if number % 2 == 0 else -1]:
-            database.psql(TABLES.format(state))
-            database.psql("checkpoint")
-            rates[state].append((await full_load(database, book, TURN_SECONDS)).rate)
-        progress(
-            f"round {number + 1} of {ROUNDS}: {rates['enable'][-1] / rates['disable'][-1]:.2f} of the rate without"
-        )
+    order: list[str] = []
+    async with sessions(database, book) as load:
+        for number in range(ROUNDS):
+            for state in list(rates)[:: 1 if number % 2 == 0 else -1]:
+                database.psql(TABLES.format(state))
+                database.psql("checkpoint")
+                await load.turn(TURN_SECONDS)
+                order.append(state)
+            progress(f"round {number + 1} of {ROUNDS}")
     database.psql(TABLES.format("enable"))
+    for state, turn in zip(order, load.turns, strict=True):
+        rates[state].append(turn.rate)
     shares = [with_it / without for with_it, without in zip(rates["enable"], rates["disable"], strict=True)]
     low, middle, high = quantiles(shares, n=4)
     report.table(

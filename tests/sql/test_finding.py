@@ -276,7 +276,7 @@ async def test_a_row_of_a_full_lot_is_found_by_its_spots(connect: Connect) -> No
     await superuser.fetch("select from parking.board_section(2, current_date + 7, spot_row => $1)", LAST_ROW_OF_LEVEL_1)
     plan = "\n".join(plans)
     assert "using reservations_live_by_spot" in plan
-    assert "reservations_by_lot" not in plan
+    assert "reservations_live_by_lot" not in plan
     plans.clear()
     await superuser.fetch("select from parking.overview(2, current_date + 7)")
     plan = "\n".join(plans)

@@ -290,4 +290,4 @@ async def test_a_full_lot_is_not_read_to_find_what_is_near(connect: Connect) -> 
     plan = "\n".join(plans)
     assert "using reservations_live_by_spot" in plan
     assert "Seq Scan on reservations" not in plan
-    assert "reservations_by_lot" not in plan
+    assert "reservations_live_by_lot" not in plan
