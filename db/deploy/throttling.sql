@@ -44,6 +44,15 @@ begin
     on conflict (key) do update set kind = excluded.kind;  -- which locks the row
 
     v_now := parking.clock();
+    -- Attempts put it off to no more than that. Beyond it lies what was counted by a clock that was ahead of this one, or
+    -- under a larger limit; nobody waits for the one to be caught up with.
+    update parking_private.attempts a
+    set forgotten_at = v_now + l.every * l.attempts
+    from parking_private.limits l
+    where a.key = any (v_keys)
+      and l.kind = a.kind
+      and a.forgotten_at > v_now + l.every * l.attempts;
+
     select max(ceil(extract(epoch from greatest(a.forgotten_at, v_now) - v_now - l.every * (l.attempts - 1)))) into v_wait
     from parking_private.attempts a
     join parking_private.limits l on l.kind = a.kind

@@ -22,6 +22,9 @@ begin
     assert (select count(*) = 2 from parking_private.attempts a where a.key = any (c_ours)),
         'what is refused leaves no row';
 
+    update parking_private.attempts set forgotten_at = parking.clock() + interval '1 day' where key = any (c_ours);
+    assert parking_private.count_attempt('{address}', '{verify}') <= 60, 'nobody waits for a clock that was ahead';
+
     assert parking_private.network_of('2001:db8:1:2:3:4:5:6') = parking_private.network_of('2001:db8:1:2::1');
     assert parking_private.network_of('2001:db8:1:2::1') <> parking_private.network_of('2001:db8:1:3::1');
     assert parking_private.network_of('192.0.2.1') <> parking_private.network_of('192.0.2.2');

@@ -65,6 +65,21 @@ async def test_what_has_lapsed_by_a_wrong_clock_stays_so(connect: Connect, super
     await service.fetch(BOOK, DRIVER_2, 1, hours_ahead(-1), hours_ahead(0.5))
 
 
+async def test_who_signed_in_by_a_clock_that_was_ahead_signs_in(
+    client: httpx.AsyncClient, superuser: asyncpg.Connection
+) -> None:
+    """Attempts are counted by the moment at which they will be forgotten, and that moment was a day too late."""
+    credentials = {"email": "driver1@parking.com", "password": "password123"}
+    await shift_clock(superuser, timedelta(days=1))
+    assert (await client.post("/login", json=credentials)).status_code == 200
+    await shift_clock(superuser, timedelta())
+    refused = problem(await client.post("/login", json=credentials), 429, "too-many-attempts")
+    assert refused["status"] == 429
+    longest = await superuser.fetchval("select max(extract(epoch from every)) from parking.list_limits()")
+    await shift_clock(superuser, timedelta(seconds=float(longest)))
+    assert (await client.post("/login", json=credentials)).status_code == 200, "soon, and not tomorrow"
+
+
 BERLIN = ZoneInfo("Europe/Berlin")
 
 

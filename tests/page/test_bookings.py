@@ -188,11 +188,11 @@ async def test_a_later_time_on_the_same_spot(open_window: Open, module_database:
 @pytest.fixture
 def noon(module_database: Database) -> Iterator[None]:
     """It is noon by the lot's clock, and no night is near in which a time is skipped or comes twice."""
-    module_database.psql("""
-        update parking_private.clock_shift set shift = (
-            select (l.today + time '12:00') at time zone l.time_zone - clock_timestamp() from parking.find_lot() l)""")
+    forget = "delete from parking_private.attempts; update parking_private.clock_shift set shift = "
+    noon = "(l.today + time '12:00') at time zone l.time_zone"
+    module_database.psql(f"{forget} (select {noon} - clock_timestamp() from parking.find_lot() l)")
     yield
-    module_database.psql("update parking_private.clock_shift set shift = '0'")
+    module_database.psql(f"{forget} '0'")
 
 
 @in_a_browser

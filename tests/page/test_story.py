@@ -263,7 +263,11 @@ async def test_an_account_that_is_gone_has_to_sign_in(
         from parking.people p
         where p.email = 'driver1@parking.com'
     """)
-    page = await open_window(day, "gone@parking.com")
+    page = await open_window(None, "gone@parking.com")
+    # The board's socket would say so too, and take the page away from under the click.
+    await page.route_web_socket("**/ws/board*", hang_up)
+    await page.goto(f"/?date={day}")
+    await expect(page.locator("#connection")).to_have_text("Reconnecting")
     module_database.psql("update parking.people set active = false where email = 'gone@parking.com'")
     await cell(page, 1, day).click()
     await expect(page.get_by_label("Password")).to_be_visible()

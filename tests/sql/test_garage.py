@@ -475,13 +475,11 @@ async def test_the_price_is_that_of_the_plate_and_the_vehicle(connect: Connect) 
 async def test_a_line_says_the_same_in_data(connect: Connect) -> None:
     """Before it is paid and afterwards, for whoever has other words than the line."""
     service, superuser = await connect(), await connect("postgres")
+    await set_clock(superuser, "2027-05-10 08:00")
     await superuser.execute(
         "select from parking.set_tariff($1, $2, 'Standard', 1000, cap_day_cents => 2500, free_minutes => 10)",
         OPERATOR,
         LOT,
-    )
-    await superuser.execute(
-        "update parking.tariffs set valid_from = '2027-01-01' where name = 'Standard' and valid_until is null"
     )
     await superuser.execute(
         "select from parking.grant_concession($1, 'season-pass', $2, plate => 'A1', percent => 50)", OPERATOR, LOT

@@ -33,6 +33,14 @@ def test_deploy_revert_and_deploy_again_give_the_same_schema(bare_database: Data
     assert dump(bare_database) == first
 
 
+def test_what_is_deployed_is_verified_at_any_time(deployed_database: Database) -> None:
+    """Not least in the hour after a midnight, and in the nights in which the clocks change."""
+    for wall in ("2026-12-31 00:30+00", "2026-12-31 23:59:30+00", "2027-03-28 00:30+01", "2027-10-31 03:30+01"):
+        now = f"timestamptz '{wall}' - clock_timestamp()"
+        deployed_database.psql(f"update parking_private.clock_shift set shift = {now}")
+        sqitch(deployed_database, "verify")
+
+
 def test_each_verify_script_fails_one_change_too_early(bare_database: Database) -> None:
     too_kind = []
     for change in planned_changes():
