@@ -11,7 +11,17 @@ import httpx
 import pytest
 from hypothesis import settings
 
-from tests.support import Cluster, Database, Service, deploy, new_database, plant, planted_cluster, template_database
+from tests.support import (
+    NO_TLS,
+    Cluster,
+    Database,
+    Service,
+    deploy,
+    new_database,
+    plant,
+    planted_cluster,
+    template_database,
+)
 from tests.support.cluster import shared_cluster
 
 # A step of a model is a transaction, and how long one takes is not what these tests judge.
@@ -143,14 +153,14 @@ def module_service(module_database: Database) -> Iterator[Service]:
 @pytest.fixture
 async def client(service: Service) -> AsyncIterator[httpx.AsyncClient]:
     """An HTTP client of `service`."""
-    async with httpx.AsyncClient(base_url=service.url, timeout=20, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=service.url, timeout=20, trust_env=False, verify=NO_TLS) as client:
         yield client
 
 
 @pytest.fixture
 async def module_client(module_service: Service) -> AsyncIterator[httpx.AsyncClient]:
     """An HTTP client of `module_service`, new for each test, so without the cookies of the one before."""
-    async with httpx.AsyncClient(base_url=module_service.url, timeout=20, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=module_service.url, timeout=20, trust_env=False, verify=NO_TLS) as client:
         yield client
 
 
