@@ -56,6 +56,13 @@ LONGEST = (
     "sql/test_matrix",
     "sql/test_model",
     "page/test_garage",
+    "page/test_seeing",
+    "sql/test_building",
+    "sql/test_operating",
+    "tooling/test_migrating",
+    "tooling/test_city",
+    "tooling/test_point_in_time",
+    "tooling/test_readme",
 )
 """The files that take longest, which begin first: whichever came last would run when the other worker has done all."""
 
