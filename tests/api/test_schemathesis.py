@@ -14,6 +14,9 @@ from tests.support import DRIVER_1, OPERATOR, ROOT, Database, Service, issue_tok
 SECONDS: Final = int(os.environ.get("SCHEMATHESIS_SECONDS", "8"))
 """For each caller and phase; whoever has the time gives it more."""
 
+LONGEST: Final = SECONDS * 30
+"""For one run, the time it takes to begin and to end included."""
+
 PHASES: Final = {"examples": "Examples", "coverage": "Coverage", "fuzzing": "Fuzzing", "stateful": "Stateful"}
 """Each in a run of its own, or the first would use up the time of all; and the words by which its end is told."""
 
@@ -52,7 +55,7 @@ def test_answers_are_what_the_document_says(database: Database, caller: str, tmp
         command = [str(Path(sys.executable).with_name("schemathesis"))]
         command += ["--config-file", str(Path(__file__).with_name("schemathesis.toml"))]
         command += ["run", f"{service.url}/openapi.json", "--exclude-checks", ",".join(LEFT_OUT)]
-        command += ["--max-time", str(SECONDS), "--seed", "1", "--generation-database", "none"]
+        command += ["--seed", "1", "--generation-database", "none"]
         command += ["--continue-on-failure", "--no-shrink", "--request-timeout", "20"]
         if email := CALLERS[caller]:
             person = int(database.psql(f"select parking.find_person('{email}')"))
@@ -62,10 +65,17 @@ def test_answers_are_what_the_document_says(database: Database, caller: str, tmp
             command += ["--exclude-operation-id-regex", "|".join(NOT_ASKED)]
         for phase, title in PHASES.items():
             words = [*command, "--phases", phase]
-            ran = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS * 15, check=False)
-            assert ran.returncode == 0, ran.stdout[-20_000:] + ran.stderr[-2000:]
-            # The time may be up before all is tried, and never before anything is.
-            made = re.search(r"Test cases:\s+(\d+) generated", ran.stdout.replace(",", ""))
-            assert made, ran.stdout
-            assert int(made[1]) > 0, f"{title}: {ran.stdout}"
+            # The time may be up before all is tried, and never before anything is. It begins before the document is
+            # read, for which a slow machine may need all of it.
+            assert any(tried(words, seconds, tmp_path) for seconds in (SECONDS, SECONDS * 4, SECONDS * 16)), title
         assert "Traceback" not in service.output()
+
+
+def tried(command: list[str], seconds: int, folder: Path) -> int:
+    """How many requests were made up and sent in that time, and answered as the document says."""
+    words = [*command, "--max-time", str(seconds)]
+    ran = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=LONGEST, check=False)
+    assert ran.returncode == 0, ran.stdout[-20_000:] + ran.stderr[-2000:]
+    made = re.search(r"Test cases:\s+(\d+) generated", ran.stdout.replace(",", ""))
+    assert made or "No test cases were generated" in ran.stdout, ran.stdout
+    return int(made[1]) if made else 0

@@ -79,6 +79,16 @@ async def test_axe_finds_nothing(  # noqa: PLR0917 (pytest gives them by name)
         await expect_no_violation(page)
 
 
+async def test_axe_would_find_a_fault(open_window: Open) -> None:
+    """The negative control of this test and of the others of its name."""
+    page = await open_window()
+    await page.goto("/lots")
+    await expect_no_violation(page)
+    await page.locator("main").evaluate("main => main.append(document.createElement('button'))")
+    with pytest.raises(AssertionError, match="button-name"):
+        await expect_no_violation(page)
+
+
 async def test_forced_colours_leave_every_state_its_edge_sign_and_word(
     open_window: Open, day: dt.date, busy: int
 ) -> None:

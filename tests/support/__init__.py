@@ -7,6 +7,7 @@ from tests.support.seeds import plant, planted_cluster
 from tests.support.service import (
     DRIVER_1,
     DRIVER_2,
+    NO_TLS,
     OPERATOR,
     PASSWORD,
     Service,
@@ -19,6 +20,7 @@ from tests.support.service import (
 __all__ = [
     "DRIVER_1",
     "DRIVER_2",
+    "NO_TLS",
     "OPERATOR",
     "PASSWORD",
     "ROOT",

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlencode
 
 import asyncpg
@@ -53,15 +54,16 @@ def psql(database: Database, role: str, script: str, *, check: bool = True) -> s
     It stops at the first error, and raises `CommandFailed` then unless `check` is False.
     """
     user = LOGINS.get(role, role)
-    words = ("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-U", user, "-d", database.name)
+    words = (PSQL, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-U", user, "-d", database.name)
     return run(*words, environ=database.cluster.environ, stdin=script, check=check)
 
 
-def sqitch(database: Database, *arguments: str, check: bool = True) -> str:
-    """`sqitch <arguments>` on this database as the superuser; its output."""
+def sqitch(database: Database, *arguments: str, check: bool = True, psql_in: Path | None = None) -> str:
+    """`sqitch <arguments>` on this database as the superuser; its output. `psql_in` is the folder of another psql."""
     words = [arguments[0], f"db:pg:{database.name}", *arguments[1:]]
     who = {"SQITCH_FULLNAME": "The tests", "SQITCH_EMAIL": "tests@localhost"}
-    return run("sqitch", *words, environ={**database.cluster.environ, **PSQL_FIRST, **who}, check=check)
+    first = PSQL_FIRST if psql_in is None else {"PATH": f"{psql_in}:{os.environ['PATH']}"}
+    return run("sqitch", *words, environ={**database.cluster.environ, **first, **who}, check=check)
 
 
 def deploy(database: Database) -> str:

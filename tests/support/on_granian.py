@@ -13,6 +13,7 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server.embed import Server
 
+from service.__main__ import collect_seldom
 from service.app import create_app
 from service.settings import Settings
 
@@ -23,6 +24,7 @@ FAREWELL_SECONDS: Final = 0.25
 async def serve(settings: Settings) -> None:
     """Until SIGTERM or SIGINT."""
     app = create_app(settings)
+    collect_seldom()
     server = Server(
         app,
         address=settings.host,
