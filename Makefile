@@ -35,7 +35,7 @@ test: ## lint, types and the whole suite, with its own set-up
 	@$(MAKE) --no-print-directory lint types
 	"$(VENV)/bin/python" -m pytest
 
-bench: ## what things cost, as ratios, against their bars (a quarter of an hour); the README gets its summary
+bench: ## what things cost, as ratios, against their bars (ten minutes); the README gets its summary
 	@tests/prepare
 	@"$(VENV)/bin/python" -m tests.bench
 

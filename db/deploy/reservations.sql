@@ -112,6 +112,7 @@ select parking_private.isolate('parking.reservations');
 grant select on parking.reservations to parking_viewer;
 
 
+-- What is live and then what has ended: who asks for the bookings of a driver or a lot gets them from both indexes.
 create view parking.bookings with (security_barrier) as
 select
     r.tenant_id,
@@ -131,7 +132,17 @@ select
 from parking.reservations r
 join parking.spots s on s.tenant_id = r.tenant_id and s.id = r.spot_id
 join parking.lots l on l.tenant_id = r.tenant_id and l.id = r.lot_id
-join parking.people p on p.tenant_id = r.tenant_id and p.id = r.person_id;
+join parking.people p on p.tenant_id = r.tenant_id and p.id = r.person_id
+where r.status = 'active'
+union all
+select
+    r.tenant_id, r.id, r.lot_id, r.spot_id, s.name, p.email, r.starts, r.ends, r.status, r.booked_at, r.ended_at, l.time_zone,
+    r.quoted_cents, r.currency
+from parking.reservations r
+join parking.spots s on s.tenant_id = r.tenant_id and s.id = r.spot_id
+join parking.lots l on l.tenant_id = r.tenant_id and l.id = r.lot_id
+join parking.people p on p.tenant_id = r.tenant_id and p.id = r.person_id
+where r.status <> 'active';
 
 comment on view parking.bookings is 'Reservations as people read them, and the row that the booking functions return.';
 comment on column parking.bookings.time_zone is 'The lot''s; starts and ends are moments, this says by which wall clock they are meant.';

@@ -212,6 +212,37 @@ async def test_a_page_costs_as_much_as_is_on_it(connect: Connect) -> None:
                 assert max(scanned) < 5000, (whose, sort, after, scanned)
 
 
+DRIVEN_BY_MANY = """
+    with people as (
+        insert into parking.people (tenant_id, email, display_name)
+        select 1, n || '@example.org', 'One of many' from generate_series(1, 500) n
+        returning id
+    )
+    update parking.reservations r
+    set person_id = p.first + r.id % 500
+    from (select min(id) as first from people) p
+    where r.id % 100 > 0"""
+
+
+@pytest.mark.parametrize(
+    ("whose", "index"),
+    [("driver = 'driver1@parking.com'", "by_person"), ("lot_id = 2 and starts > '2100-01-01'", "by_lot")],
+)
+async def test_a_dba_finds_those_of_a_driver_or_a_lot_by_their_indexes(
+    connect: Connect, whose: str, index: str
+) -> None:
+    """What is live and what has ended is in one view, but not in one index."""
+    superuser, dba = await connect("postgres"), await connect("parking_dba")
+    await superuser.execute(MANY, 305)
+    assert await superuser.fetchval(ENDED) > 10_000
+    await superuser.execute(DRIVEN_BY_MANY)
+    await superuser.execute("vacuum analyze parking.reservations")
+    plan = "\n".join(row[0] for row in await dba.fetch(f"explain select id from parking.bookings where {whose}"))
+    assert f"reservations_live_{index}" in plan
+    assert f"reservations_ended_{index}" in plan
+    assert "Seq Scan on reservations" not in plan
+
+
 ENDED = """
     with ended as (
         update parking.reservations r
