@@ -162,4 +162,5 @@ def test_the_planner_knows_what_was_seeded(database: Database) -> None:
         from pg_class c where c.oid = 'parking.{}'::regclass"""
     assert database.psql(known.format("rows")) == "35|t"
     assert database.psql(known.format("lots")) == "4|t"
-    assert database.psql(known.format("reservations")) == "-1|f"
+    # Autovacuum may have counted nothing in it, after what a verify script has taken back.
+    assert database.psql(known.format("reservations")) in {"-1|f", "0|f"}
