@@ -172,6 +172,9 @@ async def test_a_socket_has_a_line_when_it_ends(service: Service, client: httpx.
 
 
 async def test_what_programs_ask_every_few_seconds_is_not_logged(service: Service, client: httpx.AsyncClient) -> None:
+    async with asyncio.timeout(20):  # it answers before its feed listens
+        while (await client.get("/readyz")).status_code != 200:  # noqa: ASYNC110 (another process's state)
+            await asyncio.sleep(0.05)
     for path in ("/livez", "/readyz", "/metrics"):
         assert (await client.get(path, headers={"X-Request-Id": "quiet"})).status_code == 200
     await client.get("/spots", headers={"X-Request-Id": "loud"})
