@@ -52,14 +52,6 @@ def test_deploy_revert_and_deploy_again_give_the_same_schema(bare_database: Data
     assert dump(bare_database) == first
 
 
-def test_what_is_deployed_is_verified_at_any_time(deployed_database: Database) -> None:
-    """Not least in the hour after a midnight, and in the nights in which the clocks change."""
-    for wall in ("2026-12-31 00:30+00", "2026-12-31 23:59:30+00", "2027-03-28 00:30+01", "2027-10-31 03:30+01"):
-        now = f"timestamptz '{wall}' - clock_timestamp()"
-        deployed_database.psql(f"update parking_private.clock_shift set shift = {now}")
-        sqitch(deployed_database, "verify")
-
-
 def test_each_verify_script_fails_one_change_too_early(bare_database: Database, tmp_path: Path) -> None:
     places = {"psql": PSQL, "name": bare_database.name, "verify": ROOT / "db" / "verify", "told": tmp_path}
     (tmp_path / "psql").write_text(TOO_EARLY.format(**places))
@@ -71,17 +63,20 @@ def test_each_verify_script_fails_one_change_too_early(bare_database: Database, 
     assert sqitch(bare_database, "status").rstrip().endswith("Nothing to deploy (up-to-date)")
 
 
-@pytest.mark.parametrize("time", ["00:00:20", "00:30", "07:59:50", "12:00", "23:30", "23:59:50"])
-def test_what_is_verified_holds_at_any_time_of_the_day(database: Database, time: str) -> None:
-    """Whoever deploys at an unlucky hour would have it all taken back."""
+@pytest.mark.parametrize(
+    "time",
+    ["2026-12-31 00:00:20", "2026-12-31 23:59:50", "2027-03-28 00:30", "2027-10-31 02:30", "2028-02-29 12:00"],
+)
+def test_what_is_deployed_is_verified_at_any_time(database: Database, time: str) -> None:
+    """Whoever deploys at an unlucky hour would have it all taken back: after a midnight, or when the clocks change."""
     for zone in ("UTC", "Europe/Berlin"):
-        at = f"((clock_timestamp() at time zone '{zone}')::date + 2 + time '{time}') at time zone '{zone}'"
+        at = f"(timestamp '{time}' at time zone '{zone}')"
         database.psql(f"update parking_private.clock_shift set shift = {at} - clock_timestamp()")
         # A copy of a database has no jobs of its own.
         changes = [change for change in planned_changes() if change != "schedule"]
         scripts = [option for change in changes for option in ("-f", f"db/verify/{change}.sql")]
         options = ("-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", "registry=sqitch", "-d", database.name)
-        run("psql", *options, *scripts, environ=database.cluster.environ)
+        run(PSQL, *options, *scripts, environ=database.cluster.environ)
 
 
 def test_nouns_and_verbs_are_apart() -> None:
