@@ -132,9 +132,12 @@ begin
     end if;
     -- Less of what one has is granted, whatever has been said of the limits, of the hours and of the spot since.
     v_less := v_starts >= v_former.starts and v_ends <= v_former.ends;
-    perform parking_private.judge_period(v_starts, v_ends, v_now,
-        case when v_less then greatest(v_limits.longest, v_former.ends - v_former.starts) else v_limits.longest end,
-        case when v_less then greatest(v_limits.horizon, v_former.ends - v_now) else v_limits.horizon end, v_former.time_zone);
+    if v_less then
+        -- In seconds, as above: of two moments PostgreSQL tells days as well.
+        v_limits.longest := greatest(v_limits.longest, make_interval(secs => extract(epoch from v_former.ends - v_former.starts)));
+        v_limits.horizon := greatest(v_limits.horizon, make_interval(secs => extract(epoch from v_former.ends - v_now)));
+    end if;
+    perform parking_private.judge_period(v_starts, v_ends, v_now, v_limits.longest, v_limits.horizon, v_former.time_zone);
     if v_limits.priced then
         select q.cents, q.currency into v_cents, v_currency
         from parking_private.quote_booking(v_person, v_former.lot_id, v_limits.type, v_starts, v_ends) q;

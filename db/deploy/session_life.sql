@@ -406,7 +406,9 @@ as $$
 declare
     v_rules parking_private.session_rules;
 begin
-    if lifetime is null or lifetime < '1 minute' or lifetime > '8784 hours' or lifetime::text ~ '[a-z]' then  -- days, months, years
+    if lifetime is null or lifetime < '1 minute' or lifetime > '8784 hours'
+        or extract(year from lifetime) <> 0 or extract(month from lifetime) <> 0 or extract(day from lifetime) <> 0
+    then
         perform parking_private.refuse('not-a-lifetime', 'A session lasts from 1 minute to 8784 hours.');
     elsif grace is null or grace < '0 seconds' or grace > '5 minutes' then
         perform parking_private.refuse('not-a-lifetime', 'The grace of an exchanged token lasts from nothing to 5 minutes.');

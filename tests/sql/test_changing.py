@@ -226,6 +226,19 @@ async def test_less_is_granted_where_less_could_be_booked_by_now(service: asyncp
         await service.fetch(RESCHEDULE, DRIVER_1, number, None, hours_ahead(8))
 
 
+async def test_less_is_granted_over_a_night_in_which_the_clocks_change(connect: Connect) -> None:
+    """A day of a session's time zone has 23 hours then, or 25; a booking's hours are all of one hour."""
+    superuser, service = await connect("postgres"), await connect("parking_service", timezone="Europe/Berlin")
+    for noon in (datetime(2027, 3, 27, 12, tzinfo=UTC), datetime(2027, 10, 30, 12, tzinfo=UTC)):
+        await shift_clock(superuser, noon - datetime.now(UTC))
+        starts, ends = noon + timedelta(hours=40), noon + timedelta(hours=47)
+        number = await booked(service, starts, ends)
+        await superuser.execute("select parking.change_lot($1, 1, booking_horizon => '3 hours')", OPERATOR)
+        less = ends - timedelta(minutes=1)
+        assert (await one_row(service, RESCHEDULE, DRIVER_1, number, None, less))["ends"] == less
+        await superuser.execute("select parking.change_lot($1, 1, booking_horizon => '0')", OPERATOR)
+
+
 async def test_only_its_driver_reschedules(service: asyncpg.Connection) -> None:
     number = await booked(service, hours_ahead(1), hours_ahead(2))
     for actor in (DRIVER_2, OPERATOR):
