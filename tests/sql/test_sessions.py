@@ -625,4 +625,6 @@ async def test_a_session_lasts_for_hours_and_not_for_days_or_months(connect: Con
     superuser = await connect("postgres")
     with refused("not-a-lifetime", 422):
         await superuser.execute(f"select parking.keep_sessions(lifetime => '{lifetime}')")
+    # Whatever words the session has for it.
+    await superuser.execute("set intervalstyle = 'postgres_verbose'")
     await superuser.execute("select parking.keep_sessions(lifetime => '8784 hours')")
